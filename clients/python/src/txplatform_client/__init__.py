@@ -19,6 +19,7 @@ from txplatform_client.authorizations import (
     Reversed,
 )
 from txplatform_client.client import AsyncClient, Client
+from txplatform_client.currencies import CurrenciesPage, Currency
 from txplatform_client.errors import (
     FieldProblem,
     MessageError,
@@ -28,20 +29,75 @@ from txplatform_client.errors import (
     TxPlatformClientError,
     UnexpectedResponseError,
 )
+from txplatform_client.events import Cause, Event, EventsPage
 from txplatform_client.fields import Balance, Merchant, Reason
+from txplatform_client.inbound_messages import (
+    Discard,
+    InboundMessage,
+    InboundMessagesPage,
+    RetriedMessages,
+    Retries,
+)
 from txplatform_client.money import Money, MoneyError
+from txplatform_client.pages import AsyncPages, Pages
+from txplatform_client.rulesets import (
+    Activation,
+    Disagreement,
+    DisagreementsPage,
+    RecordedActivation,
+    RecordedShadowing,
+    RuleBookPage,
+    RuleSet,
+    RuleSetSummary,
+    Shadowing,
+    ShadowingsPage,
+)
+from txplatform_client.settlement import (
+    Clearing,
+    ClearingBatch,
+    ClearingItem,
+    ClearingResult,
+    ClearingResults,
+    RecordedClearing,
+    RecordedRefund,
+    Refund,
+)
+from txplatform_client.transactions import (
+    Posting,
+    PostingsPage,
+    Transaction,
+    TransactionEvent,
+    TransactionsPage,
+)
 
 __all__ = [
     "AccountBalance",
+    "Activation",
     "AsyncClient",
+    "AsyncPages",
     "Balance",
+    "Cause",
     "ChangedControls",
+    "Clearing",
+    "ClearingBatch",
+    "ClearingItem",
+    "ClearingResult",
+    "ClearingResults",
     "Client",
     "Controls",
     "ControlsChange",
+    "CurrenciesPage",
+    "Currency",
     "Decision",
+    "Disagreement",
+    "DisagreementsPage",
+    "Discard",
     "DryRun",
+    "Event",
+    "EventsPage",
     "FieldProblem",
+    "InboundMessage",
+    "InboundMessagesPage",
     "Increment",
     "IncrementDecision",
     "Merchant",
@@ -51,13 +107,31 @@ __all__ = [
     "NoResponseError",
     "Opening",
     "OperatorStatus",
+    "Pages",
+    "Posting",
+    "PostingsPage",
     "Problem",
     "ProblemError",
     "Purchase",
     "Reason",
+    "RecordedActivation",
+    "RecordedClearing",
+    "RecordedRefund",
+    "RecordedShadowing",
+    "Refund",
+    "RetriedMessages",
+    "Retries",
     "Reversal",
     "Reversed",
+    "RuleBookPage",
+    "RuleSet",
+    "RuleSetSummary",
+    "Shadowing",
+    "ShadowingsPage",
     "StatusChange",
+    "Transaction",
+    "TransactionEvent",
+    "TransactionsPage",
     "TxPlatformClientError",
     "UnexpectedResponseError",
 ]

@@ -49,15 +49,17 @@ class Call(Generic[R]):
     method: str
     path: tuple[str, ...]
     response: type[R]
-    body: Any = None
     query: Mapping[str, str | int | datetime | None] = field(default_factory=dict)
+    body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.method} /v1/{'/'.join(self.path)}"
 
-    def request(self, url: str, headers: Mapping[str, str], timeout_s: float) -> httpx.Request:
-        """Return the request to the API at this address.
+    def request(
+        self, url: str, headers: Mapping[str, str], wait: float | httpx.Timeout
+    ) -> httpx.Request:
+        """Return the request to the API at this address, which waits so long for the response.
 
         Raises:
             ValueError: An id in the path is empty, `.` or `..`.
@@ -71,7 +73,7 @@ class Call(Generic[R]):
             params=query or None,
             content=content,
             headers={**headers, **body_headers, **self.headers},
-            extensions={"timeout": httpx.Timeout(timeout_s).as_dict()},
+            extensions={"timeout": httpx.Timeout(wait).as_dict()},
         )
 
     def result(self, response: httpx.Response) -> R:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import ClassVar, Generic, NamedTuple, Protocol, TypeVar
+from hashlib import sha256
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 from uuid import uuid4
 
 import msgspec
@@ -36,19 +37,21 @@ class Record(NamedTuple):
 
     Attributes:
         key: The account id. It keeps the messages of an account in order.
+        headers: The values are bytes; typed so that every Kafka library takes them.
     """
 
     topic: str
     key: bytes
     value: bytes
-    headers: list[tuple[str, bytes]]
+    headers: list[tuple[str, Any]]
 
 
 class Envelope(NamedTuple, Generic[M]):
     """A message that was read, and what came with it.
 
     Attributes:
-        event_id: Permanently unique; for `SeenEvents`. None if the sender gave no id.
+        event_id: The sender's id of the message, for `SeenEvents`; a hash of the body if the sender
+            gave none.
         traceparent: The sender's W3C trace context; None if it gave none.
         log_position: Grows with each message of an account, across the platform's own topics. None
             for the messages of other teams.
@@ -56,7 +59,7 @@ class Envelope(NamedTuple, Generic[M]):
 
     topic: str
     message: M
-    event_id: str | None
+    event_id: str
     traceparent: str | None
     log_position: int | None
 
@@ -127,7 +130,11 @@ def read(
     return Envelope(
         topic,
         message,
-        event_id=given.get("ce_id", given.get("event_id")),
+        event_id=given.get("ce_id") or given.get("event_id") or _hash(value or b""),
         traceparent=given.get("traceparent", given.get("ce_traceparent")),
         log_position=int(position) if position.isdecimal() else None,
     )
+
+
+def _hash(value: bytes) -> str:
+    return f"sha256:{sha256(value).hexdigest()}"
