@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 from confluent_kafka import Producer
@@ -21,7 +22,6 @@ from txplatform_client import (
     Activation,
     AsyncClient,
     Clearing,
-    ClearingBatch,
     ClearingItem,
     Client,
     ControlsChange,
@@ -196,12 +196,12 @@ def test_a_batch_reports_each_item(send: Send, opened: str) -> None:
     good = ClearingItem(account_id=opened, clearing_id="c-1", amount=300, currency="USD")
     early = ClearingItem(account_id=f"{opened}-2", clearing_id="c-1", amount=5, currency="USD")
     bad = ClearingItem(account_id=opened, clearing_id="c-2", amount=5, currency="EUR")
-    results = send("clear_purchases", ClearingBatch([good, early, bad]))
+    results = send("clear_purchases", [good, early, bad])
     assert (results.clean, results.waiting, results.bad, results.retry) == (1, 1, 1, 0)
     assert [each.result for each in results.items] == ["clean", "waiting", "bad"]
     assert (results.items[2].reason, results.items[2].field) == ("currency_mismatch", "currency")
     assert results.items[0].clearing.balance.posted == 300
-    again = send("clear_purchases", ClearingBatch([good]))
+    again = send("clear_purchases", [good])
     assert again.items[0].replayed
 
 
@@ -317,3 +317,32 @@ def test_money_has_the_decimals_of_every_currency_of_the_platform(send: Send) ->
     assert len(listed) > 150
     for currency in listed:
         assert Money(1, currency.code).decimals == currency.exponent
+
+
+class LosesResponses(httpx.BaseTransport):
+    """Loses the responses to the first two requests, which the API has carried out."""
+
+    def __init__(self) -> None:
+        self._way = httpx.HTTPTransport()
+        self.sent: list[bytes] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.sent.append(request.read())
+        response = self._way.handle_request(request)
+        if len(self.sent) > 2:
+            return response
+        response.read()
+        raise httpx.ReadTimeout("the response was lost")
+
+    def close(self) -> None:
+        self._way.close()
+
+
+def test_a_purchase_whose_responses_are_lost_is_held_once(api: RunningApi, opened: str) -> None:
+    transport = LosesResponses()
+    with httpx.Client(transport=transport) as http:
+        client = Client(api.url, api.key, http=http)
+        assert client.decide_purchase(purchase(opened)).approved
+        assert len(transport.sent) == 3
+        assert len(set(transport.sent)) == 1
+        assert client.read_balance(opened).pending == 1250

@@ -15,7 +15,7 @@ import pytest
 import txplatform_client
 from harness.documents import document
 from harness.schema_differences import request_differences, response_differences
-from txplatform_client import Client, Decision, Event, Problem
+from txplatform_client import ClearingItem, Client, Decision, Event, Problem
 from txplatform_client.call import Call
 from txplatform_client.kafka import TOPICS
 from txplatform_client.kafka.inbound import INBOUND
@@ -93,6 +93,12 @@ def test_a_call_has_every_parameter_of_the_document(described: Described) -> Non
 def test_a_request_has_every_field_of_the_document(described: Described) -> None:
     content = operations()[described.route]["requestBody"]["content"]["application/json"]
     assert request_differences(described.body, content["schema"], SCHEMAS) == []
+
+
+def test_an_item_of_a_batch_has_every_field_of_the_document() -> None:
+    batch = SCHEMAS["ClearingBatchRequest"]
+    assert [*batch["properties"]] == [*Described("clear_purchases").call.body]
+    assert request_differences(list[ClearingItem], batch["properties"]["items"], SCHEMAS) == []
 
 
 @pytest.mark.parametrize("described", CALLS, ids=lambda each: each.name)

@@ -54,7 +54,6 @@ from txplatform_client.rulesets import (
 )
 from txplatform_client.settlement import (
     Clearing,
-    ClearingBatch,
     ClearingItem,
     ClearingResult,
     ClearingResults,
@@ -79,7 +78,6 @@ __all__ = [
     "Cause",
     "ChangedControls",
     "Clearing",
-    "ClearingBatch",
     "ClearingItem",
     "ClearingResult",
     "ClearingResults",

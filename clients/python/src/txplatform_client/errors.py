@@ -72,7 +72,7 @@ class ProblemError(TxPlatformClientError):
         texts = (problem.detail or problem.title, problem.next_step)
         text = " ".join(filter(None, texts))
         fields = "".join(f" {each.pointer} {each.message}." for each in problem.errors)
-        super().__init__(f"{problem.status} {problem.type}: {text}{fields}")
+        super().__init__(f"{problem.type} ({problem.status}): {text}{fields}")
         self.problem = problem
         self.type = problem.type
         self.detail = problem.detail

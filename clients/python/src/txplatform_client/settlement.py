@@ -1,6 +1,7 @@
 """Settlement: clearings, credits, corrections and refunds."""
 
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 from txplatform_client.call import Call, call
 from txplatform_client.errors import FieldProblem
@@ -59,12 +60,6 @@ class ClearingItem(Clearing, kw_only=True):
 
     account_id: AccountId
     transaction_id: AccountId | None = None
-
-
-class ClearingBatch(Body):
-    """1 to 1,000 items. They do not affect each other."""
-
-    items: list[ClearingItem]
 
 
 class RecordedClearing(Priced):
@@ -186,9 +181,15 @@ class SettlementCalls:
         return Call("POST", path, RecordedClearing, body=clearing)
 
     @call
-    def clear_purchases(self, batch: ClearingBatch) -> Call[ClearingResults]:
-        """Post a batch. Send the items whose result is `retry` again, with the same ids."""
-        return Call("POST", ("clearings",), ClearingResults, body=batch)
+    def clear_purchases(
+        self, items: Sequence[ClearingItem | Mapping[str, Any]]
+    ) -> Call[ClearingResults]:
+        """Post a batch of 1 to 1,000 clearings, credits and corrections, independent of each other.
+
+        Send the items whose result is `retry` again, with the same ids. An item may also be JSON,
+        such as a line of a file: the platform says which field of it is wrong.
+        """
+        return Call("POST", ("clearings",), ClearingResults, body={"items": items})
 
     @call
     def refund_purchase(self, account_id: str, refund: Refund) -> Call[RecordedRefund]:

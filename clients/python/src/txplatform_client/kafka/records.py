@@ -1,6 +1,6 @@
 """Messages as Kafka records: CloudEvents 1.0 in binary mode, with the account id as their key."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
@@ -25,6 +25,10 @@ class Message(Protocol):
 
 
 M = TypeVar("M", bound=Message)
+
+HeaderValue = str | bytes | None
+Headers = Mapping[str, HeaderValue] | Iterable[tuple[str, HeaderValue]] | None
+"""The headers of a record, as any Kafka library gives them."""
 
 TOPICS: dict[str, type[Message]] = {each.TOPIC: each for each in (*INBOUND, *OUTBOUND)}
 """The class of messages of each topic."""
@@ -108,9 +112,7 @@ def build(
     return Record(topic, message.account_id.encode(), value, encoded)
 
 
-def read(
-    topic: str, value: bytes | None, headers: Iterable[tuple[str, bytes | None]] | None
-) -> Envelope[Message]:
+def read(topic: str | None, value: bytes | None, headers: Headers) -> Envelope[Message]:
     """Return a received message.
 
     Use `match envelope.message: case TransactionDecisioned(): …` to tell the topics apart.
@@ -119,13 +121,13 @@ def read(
         MessageError: The topic is unknown, or a field is missing or has a wrong type. The message
             cannot be read at another time either: set it aside, and go on.
     """
-    if topic not in _DECODERS:
+    if topic is None or topic not in _DECODERS:
         raise MessageError(f"{topic} is not a topic of the platform: {', '.join(TOPICS)}.")
-    given = {name.lower(): text.decode("utf-8", "replace") for name, text in headers or () if text}
     try:
         message = _DECODERS[topic].decode(value or b"")
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise MessageError(f"A message of {topic} cannot be read: {error}") from error
+    given = _texts(headers)
     position = given.get("log_position", "")
     return Envelope(
         topic,
@@ -134,6 +136,15 @@ def read(
         traceparent=given.get("traceparent", given.get("ce_traceparent")),
         log_position=int(position) if position.isdecimal() else None,
     )
+
+
+def _texts(headers: Headers) -> dict[str, str]:
+    pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
+    return {
+        name.lower(): value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+        for name, value in pairs
+        if value is not None
+    }
 
 
 def _hash(value: bytes) -> str:
