@@ -19,9 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     check.add_argument(
         "file", help="JSON: one message, an array, or one on each line; - reads standard input"
     )
-    check.add_argument(
-        "--topic", choices=TOPICS, help="the topic to which all of them are sent"
-    )
+    check.add_argument("--topic", choices=TOPICS, help="the topic to which all of them are sent")
     check.add_argument("--json", action="store_true", help="print the result as JSON")
 
 

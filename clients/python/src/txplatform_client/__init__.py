@@ -22,6 +22,7 @@ from txplatform_client.client import AsyncClient, Client
 from txplatform_client.currencies import CurrenciesPage, Currency
 from txplatform_client.errors import (
     FieldProblem,
+    InvalidArgumentError,
     MessageError,
     NoResponseError,
     Problem,
@@ -98,6 +99,7 @@ __all__ = [
     "InboundMessagesPage",
     "Increment",
     "IncrementDecision",
+    "InvalidArgumentError",
     "Merchant",
     "MessageError",
     "Money",

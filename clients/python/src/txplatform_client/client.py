@@ -14,7 +14,7 @@ from txplatform_client.accounts import AccountCalls
 from txplatform_client.authorizations import AuthorizationCalls
 from txplatform_client.call import Call, ListCall
 from txplatform_client.currencies import CurrencyCalls
-from txplatform_client.errors import NoResponseError
+from txplatform_client.errors import InvalidArgumentError, NoResponseError
 from txplatform_client.events import Event, EventCalls
 from txplatform_client.inbound_messages import InboundMessageCalls
 from txplatform_client.pages import AsyncPages, Pages
@@ -67,13 +67,16 @@ class _ApiCalls(
                 owner closes it.
 
         Raises:
-            ValueError: The address is not one of HTTP, or the key has characters that no key has.
+            InvalidArgumentError: The address is not one of HTTP, or the key has characters that no
+                key has.
         """
         parsed = httpx.URL(url)
         if parsed.scheme not in {"http", "https"} or not parsed.host:
-            raise ValueError(f"{url!r} is not an address such as https://txplatform.example.")
+            raise InvalidArgumentError(
+                f"{url!r} is not an address such as https://txplatform.example."
+            )
         if not (key.isascii() and key.isprintable()):
-            raise ValueError("The API key has characters that no key has.")
+            raise InvalidArgumentError("The API key has characters that no key has.")
         self._url = url.rstrip("/")
         self._key = key
         self._patience = Patience(timeout_s, deadline_s)

@@ -10,6 +10,10 @@ class TxPlatformClientError(Exception):
     """The root of all errors of this package."""
 
 
+class InvalidArgumentError(TxPlatformClientError, ValueError):
+    """An argument cannot be sent, such as an empty id. Nothing was sent."""
+
+
 class MessageError(TxPlatformClientError):
     """A Kafka message cannot be built or read; the text names the field."""
 
