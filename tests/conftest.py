@@ -18,6 +18,7 @@ from hypothesis import settings
 
 from harness.api import RunningApi, open_account, purchase, running_api
 from harness.bank import Bank, new_bank
+from harness.everything import Everything, new_everything
 from harness.kafka import (
     MISSING,
     Broker,
@@ -127,6 +128,12 @@ def bank(postgres: PostgresServer) -> Iterator[Bank]:
     bank = new_bank(postgres)
     with bank.running():
         yield bank
+
+
+@pytest.fixture
+def everything(postgres: PostgresServer, database: TestDatabase, topics: str) -> Everything:
+    """A bank and a platform, not started yet."""
+    return new_everything(postgres, database, topics)
 
 
 @pytest.fixture

@@ -2,67 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 import httpx
-import pytest
 
-from harness.api import balance, create_key, purchase, running_api
-from harness.bank import Bank, new_account, new_bank, new_payment
-from harness.ports import free_port
-from harness.postgres import PostgresServer, TestDatabase
-from harness.processes import Command
+from harness.api import balance, purchase
+from harness.bank import Bank, new_account, new_payment
+from harness.everything import Everything
 from harness.waiting import wait_until
-
-
-@dataclass
-class Everything:
-    """A bank and a platform that share brokers; each is started by the test."""
-
-    bank: Bank
-    platform_env: dict[str, str]
-    platform_port: str
-
-    @contextmanager
-    def platform(self) -> Iterator[httpx.Client]:
-        """Run the platform's API and its workers; yield a client of the API."""
-        with (
-            Command("worker", env=self.platform_env) as worker,
-            running_api(self.platform_env, TXPLATFORM_API_PORT=self.platform_port) as api,
-        ):
-            worker.wait_ready()
-            yield api.client
-
-    @contextmanager
-    def services(self) -> Iterator[tuple[httpx.Client, httpx.Client]]:
-        """Run the bank's services; yield clients of accounts and payments."""
-        with (
-            self.bank.running(),
-            self.bank.client("accounts") as accounts,
-            self.bank.client("payments") as payments,
-        ):
-            yield accounts, payments
-
-
-@pytest.fixture
-def everything(
-    postgres: PostgresServer, database: TestDatabase, service_env: dict[str, str], topics: str
-) -> Everything:
-    """A bank and a platform, not started yet."""
-    port = str(free_port())
-    env = {
-        **service_env,
-        "TXPLATFORM_KAFKA_BOOTSTRAP_SERVERS": topics,
-        "TXPLATFORM_KAFKA_GROUP_ID": database.name,
-    }
-    key = create_key(env, "accounts:read")
-    url = f"http://127.0.0.1:{port}"
-    bank = new_bank(postgres, topics, platform_url=url, platform_key=key)
-    return Everything(bank, env, port)
 
 
 def limit_of(platform: httpx.Client, account_id: str) -> int | None:

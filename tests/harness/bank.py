@@ -110,6 +110,11 @@ def new_bank(postgres: PostgresServer, brokers: str = NOWHERE, **common: str) ->
         service.schema.migrate(settings)
         with psycopg.connect(found.service_url, row_factory=dict_row) as connection:
             api_keys.store_key(connection, key_id, key, name="test", scopes=service.scopes)
+    env |= {
+        "TXBANK_WEB_KEY": key,
+        "TXBANK_WEB_ACCOUNTS_URL": f"http://127.0.0.1:{env['TXBANK_ACCOUNTS_PORT']}",
+        "TXBANK_WEB_PAYMENTS_URL": f"http://127.0.0.1:{env['TXBANK_PAYMENTS_PORT']}",
+    }
     return Bank(env, databases, key)
 
 

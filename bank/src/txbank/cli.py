@@ -1,4 +1,4 @@
-"""`txbank`: run the services, migrate their databases, and manage their API keys."""
+"""`txbank`: run the services, migrate their databases, and manage API keys and users."""
 
 import argparse
 import json
@@ -9,12 +9,16 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import dict_row
 
-from txbank import accounts, api_keys, payments, process
+from txbank import accounts, api_keys, payments, process, web
 from txbank.errors import TxBankError
 from txbank.service import Service
-from txbank.settings import load, refuse_unknown_settings
+from txbank.settings import CommonSettings, load, refuse_unknown_settings
+from txbank.web.users import OwnAccount, Role, add_account, add_user, check_new_user
+from txplatform_client import TxPlatformClientError
 
-SERVICES: dict[str, Service] = {each.name: each for each in (accounts.SERVICE, payments.SERVICE)}
+SERVICES: dict[str, Service] = {
+    each.name: each for each in (accounts.SERVICE, payments.SERVICE, web.SERVICE)
+}
 """All services of the bank, by name. To add one, write its package and list it here."""
 
 _SCOPES = {scope: each for each in SERVICES.values() for scope in each.scopes}
@@ -30,11 +34,13 @@ def main(words: Sequence[str] | None = None) -> int:
                 return _migrate(arguments.services or [*SERVICES])
             case "keys":
                 return _keys(arguments)
+            case "users":
+                return _add_user(arguments)
             case "all":
                 return process.run([*SERVICES.values()])
             case name:
                 return process.run([SERVICES[name]])
-    except (TxBankError, psycopg.OperationalError) as error:
+    except (TxBankError, TxPlatformClientError, psycopg.OperationalError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
 
@@ -58,6 +64,13 @@ def _parser() -> argparse.ArgumentParser:
     revoke = actions.add_parser("revoke", help="revoke a key of a service")
     revoke.add_argument("service", choices=SERVICES)
     revoke.add_argument("id", type=UUID)
+    users = commands.add_parser("users", help="add users of the web bank")
+    add = users.add_subparsers(dest="action", required=True).add_parser(
+        "add", help="add a user, whose password is the first line of the standard input"
+    )
+    add.add_argument("name")
+    add.add_argument("--role", required=True, choices=[*Role])
+    add.add_argument("--account", action="append", default=[], dest="accounts")
     return parser
 
 
@@ -85,6 +98,22 @@ def _keys(arguments: argparse.Namespace) -> int:
                 sys.stdout.write(json.dumps(each, default=str) + "\n")
         else:
             api_keys.revoke_key(connection, arguments.id)
+    return 0
+
+
+def _add_user(arguments: argparse.Namespace) -> int:
+    password = sys.stdin.readline().rstrip("\n")
+    check_new_user(arguments.name, password)
+    services = web.services_of(load(CommonSettings), load(web.WebSettings))
+    accounts = [services.read_account(each) for each in arguments.accounts]
+    with _connect(web.SERVICE) as connection:
+        add_user(connection, arguments.name, password, Role(arguments.role))
+        for each in accounts:
+            add_account(
+                connection,
+                arguments.name,
+                OwnAccount(each.account_id, each.currency, each.product),
+            )
     return 0
 
 

@@ -1,0 +1,93 @@
+"""The web bank: pages for cardholders and for staff."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fastapi import FastAPI
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from txbank.part import Part
+from txbank.service import Service
+from txbank.settings import CommonSettings, ServiceSettings
+from txbank.web import (
+    account_pages,
+    card_page,
+    home_page,
+    login,
+    payment_page,
+    purchase_page,
+    staff_accounts,
+    staff_payments,
+    staff_settlement,
+)
+from txbank.web.live import Live
+from txbank.web.pages import create_pages
+from txbank.web.services import Services
+
+
+class WebSettings(ServiceSettings):
+    """The settings of the web bank."""
+
+    model_config = SettingsConfigDict(env_prefix="TXBANK_WEB_")
+
+    port: int = 8103
+    accounts_url: str = Field(
+        default="http://127.0.0.1:8101", description="Base URL of the accounts service."
+    )
+    payments_url: str = Field(
+        default="http://127.0.0.1:8102", description="Base URL of the payments service."
+    )
+    key: SecretStr = Field(
+        default=SecretStr(""), description="API key with all scopes of accounts and payments."
+    )
+    https: bool = Field(
+        default=False,
+        description="True if browsers reach the web bank by HTTPS, as they must unless they are on "
+        "this machine: then the session's cookie is never sent in the clear.",
+    )
+
+
+def services_of(common: CommonSettings, settings: WebSettings) -> Services:
+    """Return clients of the services that the web bank calls."""
+    return Services(
+        common,
+        accounts_url=settings.accounts_url,
+        payments_url=settings.payments_url,
+        key=settings.key.get_secret_value(),
+    )
+
+
+def _prepare(app: FastAPI, common: CommonSettings, settings: WebSettings) -> Sequence[Part]:
+    pages = create_pages(
+        [
+            login.router,
+            home_page.router,
+            account_pages.router,
+            purchase_page.router,
+            payment_page.router,
+            card_page.router,
+            staff_accounts.router,
+            staff_payments.router,
+            staff_settlement.router,
+        ],
+        https=settings.https,
+    )
+    live = Live(common)
+    pages.state.database = app.state.database
+    pages.state.services = services_of(common, settings)
+    pages.state.https = settings.https
+    pages.state.live = live
+    app.mount("", pages)
+    return [live]
+
+
+SERVICE = Service(
+    name="web",
+    settings=WebSettings,
+    scopes=(),
+    migrations=Path(__file__).parent / "migrations",
+    routers=[],
+    problems={},
+    prepare=_prepare,
+)

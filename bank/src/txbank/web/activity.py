@@ -1,0 +1,86 @@
+"""What an account shows: its balance, and its newest purchases, payments and bounced payments."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from operator import attrgetter
+
+from txplatform_client import AccountBalance, Client, ProblemError
+from txplatform_client.transactions import Posting, Transaction
+
+ROWS = 30
+"""So many purchases are shown, and the payments among them."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the list.
+
+    Attributes:
+        state: A key of the words, also the name of the colour.
+        amount: The change for the cardholder, minor units: negative for a purchase.
+        transaction_id: The purchase, for the link to it; None for a payment.
+    """
+
+    at: datetime
+    title: str
+    state: str
+    amount: int | None
+    detail: str = ""
+    transaction_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Activity:
+    """An account as it is shown.
+
+    Attributes:
+        rows: Newest first.
+        position: The log position up to which the purchases are complete.
+    """
+
+    balance: AccountBalance
+    rows: list[Row]
+    position: int
+
+
+def read_activity(platform: Client, account_id: str) -> Activity | None:
+    """Ask the platform for an account; return None if the platform does not know it yet."""
+    try:
+        balance = platform.read_balance(account_id)
+    except ProblemError as error:
+        if error.type == "account-not-found":
+            return None
+        raise
+    purchases = platform.list_transactions(account_id, limit=ROWS).page()
+    postings = platform.list_postings(account_id, limit=ROWS).page()
+    rows = [_purchase(each) for each in purchases.items]
+    rows += [
+        _payment(each) for each in postings.items if each.kind in {"payment", "payment_return"}
+    ]
+    rows.sort(key=attrgetter("at"), reverse=True)
+    return Activity(balance, rows[:ROWS], purchases.as_of_position)
+
+
+def _purchase(transaction: Transaction) -> Row:
+    amount = transaction.amount if transaction.amount is not None else transaction.posted
+    details = [reason.message for reason in transaction.reasons]
+    if transaction.refunded:
+        details.append("Refunded")
+    return Row(
+        at=transaction.recorded_at,
+        title=(transaction.merchant and transaction.merchant.name) or "Purchase",
+        state=transaction.state,
+        amount=-amount,
+        detail=" ".join(details),
+        transaction_id=transaction.transaction_id,
+    )
+
+
+def _payment(posting: Posting) -> Row:
+    bounced = posting.kind == "payment_return"
+    return Row(
+        at=posting.recorded_at,
+        title="Payment bounced" if bounced else "Payment received",
+        state="returned" if bounced else "cleared",
+        amount=-posting.amount,
+    )
