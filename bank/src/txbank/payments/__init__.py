@@ -8,8 +8,12 @@ from starlette.datastructures import State
 from txbank.payments import api
 from txbank.payments.balances import Balances
 from txbank.payments.known_accounts import remember_account
-from txbank.payments.payment import CurrencyNotTakenError, InvalidCursorError, PaymentNotFoundError
-from txbank.payments.state import NotAllowedError
+from txbank.payments.payment import (
+    CurrencyNotTakenError,
+    InvalidCursorError,
+    NotAllowedError,
+    PaymentNotFoundError,
+)
 from txbank.problems import ProblemType
 from txbank.service import Service
 from txbank.settings import CommonSettings, ServiceSettings
