@@ -83,8 +83,8 @@ class ReadModelFollower(Follower):
 
     @override
     def follow(self, connection: psycopg.Connection) -> Generator[float, None, None]:
-        # Batches need not wait for the disk. A crash of the server may undo the last ones, with their
-        # moves of the checkpoint; then they are folded again.
+        # Batches need not wait for the disk. A crash of the server may undo the last ones together
+        # with their moves of the checkpoint; then they are folded again.
         connection.execute("SET synchronous_commit = off")
         self._checkpoint.begin(connection)
         while True:
