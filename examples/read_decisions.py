@@ -2,29 +2,32 @@
 
     python examples/read_decisions.py localhost:9092 decisions.db
 
-Decisions are delivered at least once: after a fault, some are redelivered. `log_position` grows
-within an account, so a message is a duplicate if its position is not above the account's last
-position. The last position is stored in the same transaction as the decision.
+Decisions are delivered at least once: after a fault, some are redelivered. The id of each event is
+stored in the same transaction as its decision, so a copy is detected and has no effect.
 """
 
-import json
 import sqlite3
 import sys
 from contextlib import closing, suppress
 
 from confluent_kafka import Consumer, KafkaException
 
-TOPIC = "transactions.transaction-decisioned.v1"
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS seen (account_id TEXT PRIMARY KEY, log_position INTEGER NOT NULL);
+from txplatform_client.kafka import Message, SeenEvents, TransactionDecisioned, read
+
+SEEN = SeenEvents("decisions", placeholder="?")
+DECISIONS = """
 CREATE TABLE IF NOT EXISTS decisions (
     event_id TEXT PRIMARY KEY, account_id TEXT, decision TEXT, amount INTEGER
-);
+)
 """
-NEWER = """
-INSERT INTO seen VALUES (?, ?) ON CONFLICT (account_id)
-DO UPDATE SET log_position = excluded.log_position WHERE log_position < excluded.log_position
-"""
+
+
+def store_decision(store: sqlite3.Connection, message: Message) -> None:
+    """Store what the program needs of a message."""
+    match message:
+        case TransactionDecisioned():
+            row = (message.event_id, message.account_id, message.decision, message.amount)
+            store.execute("INSERT INTO decisions VALUES (?, ?, ?, ?)", row)
 
 
 def read_decisions(brokers: str, path: str, group: str = "example", idle_s: float = -1) -> None:
@@ -37,21 +40,18 @@ def read_decisions(brokers: str, path: str, group: str = "example", idle_s: floa
             "enable.auto.commit": False,
         }
     )
-    consumer.subscribe([TOPIC])
+    consumer.subscribe([TransactionDecisioned.TOPIC])
     with closing(consumer), closing(sqlite3.connect(path)) as store:
-        store.executescript(SCHEMA)
-        while (message := consumer.poll(idle_s)) is not None:
-            if (error := message.error()) is not None:
+        store.executescript(SEEN.TABLE)
+        store.execute(DECISIONS)
+        while (received := consumer.poll(idle_s)) is not None:
+            if (error := received.error()) is not None:
                 raise KafkaException(error)
-            position = int(dict(message.headers() or [])["log_position"] or b"")
-            body = json.loads(message.value() or b"")
+            envelope = read(received.topic(), received.value(), received.headers())
             with store:  # one transaction: both or neither
-                if store.execute(NEWER, (body["account_id"], position)).rowcount:
-                    store.execute(
-                        "INSERT INTO decisions VALUES (:event_id, :account_id, :decision, :amount)",
-                        body,
-                    )
-            consumer.commit(message=message)  # for a later start; `seen` detects duplicates
+                if SEEN.add(store, envelope.event_id):
+                    store_decision(store, envelope.message)
+            consumer.commit(message=received)  # for a later start; `SEEN` detects copies
 
 
 if __name__ == "__main__":

@@ -2,37 +2,37 @@
 
     python examples/read_postings.py localhost:9092 postings.db
 
-`posted_change` is the amount that a message adds to the posted balance.
-Messages are delivered at least once and, within a topic, in order for each account. So a message is
-a duplicate if its `log_position` is not above the account's last position on the topic.
+Messages are delivered at least once. The id of each event is stored in the same transaction as its
+effect, so a copy is detected and changes nothing.
 """
 
-import json
 import sqlite3
 import sys
 from contextlib import closing, suppress
 
 from confluent_kafka import Consumer, KafkaException
 
-TOPICS = [
-    "transactions.account-opened.v1",
-    "transactions.transaction-cleared.v1",
-    "transactions.transaction-refunded.v1",
-    "transactions.payment-applied.v1",
-    "transactions.payment-returned.v1",
-]
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS seen (
-    topic TEXT, account_id TEXT, log_position INTEGER NOT NULL, PRIMARY KEY (topic, account_id)
-);
-CREATE TABLE IF NOT EXISTS postings (account_id TEXT PRIMARY KEY, posted INTEGER NOT NULL);
-"""
-NEWER = """
-INSERT INTO seen VALUES (?, ?, ?) ON CONFLICT (topic, account_id)
-DO UPDATE SET log_position = excluded.log_position WHERE log_position < excluded.log_position
-"""
+from txplatform_client.kafka import (
+    OpeningApplied,
+    PaymentApplied,
+    PaymentReturnApplied,
+    SeenEvents,
+    TransactionCleared,
+    TransactionRefunded,
+    read,
+)
+
+SEEN = SeenEvents("postings", placeholder="?")
+POSTINGS = (
+    OpeningApplied,
+    TransactionCleared,
+    TransactionRefunded,
+    PaymentApplied,
+    PaymentReturnApplied,
+)
+TABLE = "CREATE TABLE IF NOT EXISTS postings (account_id TEXT PRIMARY KEY, posted INTEGER NOT NULL)"
 POST = """
-INSERT INTO postings VALUES (:account_id, :posted_change) ON CONFLICT (account_id)
+INSERT INTO postings VALUES (?, ?) ON CONFLICT (account_id)
 DO UPDATE SET posted = posted + excluded.posted
 """
 
@@ -47,18 +47,20 @@ def read_postings(brokers: str, path: str, group: str = "example", idle_s: float
             "enable.auto.commit": False,
         }
     )
-    consumer.subscribe(TOPICS)
+    consumer.subscribe([each.TOPIC for each in POSTINGS])
     with closing(consumer), closing(sqlite3.connect(path)) as store:
-        store.executescript(SCHEMA)
-        while (message := consumer.poll(idle_s)) is not None:
-            if (error := message.error()) is not None:
+        store.executescript(SEEN.TABLE)
+        store.execute(TABLE)
+        while (received := consumer.poll(idle_s)) is not None:
+            if (error := received.error()) is not None:
                 raise KafkaException(error)
-            position = int(dict(message.headers() or [])["log_position"] or b"")
-            body = json.loads(message.value() or b"")
+            envelope = read(received.topic(), received.value(), received.headers())
+            posting = envelope.message
+            assert isinstance(posting, POSTINGS)  # no other topic is subscribed to
             with store:  # one transaction: both or neither
-                if store.execute(NEWER, (message.topic(), body["account_id"], position)).rowcount:
-                    store.execute(POST, body)
-            consumer.commit(message=message)  # for a later start; `seen` detects duplicates
+                if SEEN.add(store, envelope.event_id):
+                    store.execute(POST, [posting.account_id, posting.posted_change])
+            consumer.commit(message=received)  # for a later start; `SEEN` detects copies
 
 
 if __name__ == "__main__":

@@ -6,20 +6,19 @@ The key is the account id, so that the messages of an account stay in order. Sen
 again is safe and changes nothing, for instance after this program was killed.
 """
 
-import json
 import sys
 from datetime import UTC, datetime
-from typing import Any
 
 from confluent_kafka import KafkaError, Message, Producer
 
-TOPIC = "payments.payment-submitted.v1"
+from txplatform_client.kafka import PaymentSubmitted, build
 
 
-def send_payment(producer: Producer, payment: dict[str, Any]) -> None:
+def send_payment(producer: Producer, payment: PaymentSubmitted) -> None:
     """Send a payment and wait until the brokers have stored it.
 
     Raises:
+        MessageError: A field has a value that the platform would not take.
         RuntimeError: The payment was not stored, or the outcome is unknown: send it again.
     """
     failures: list[str] = ["no response in time"]
@@ -27,30 +26,23 @@ def send_payment(producer: Producer, payment: dict[str, Any]) -> None:
     def delivered(error: KafkaError | None, _: Message) -> None:
         failures[:] = [] if error is None else [error.str()]
 
-    producer.produce(
-        TOPIC,
-        key=payment["account_id"],
-        value=json.dumps(payment),
-        headers={"content-type": "application/json"},
-        on_delivery=delivered,
-    )
+    record = build(payment, source="/payments")
+    producer.produce(**record._asdict(), on_delivery=delivered)
     producer.flush(30)
     if failures:
-        raise RuntimeError(f"payment {payment['payment_id']}: {failures[0]}; send it again")
+        raise RuntimeError(f"payment {payment.payment_id}: {failures[0]}; send it again")
 
 
 if __name__ == "__main__":
     if not sys.argv[5:]:
         sys.exit(__doc__)
     brokers, payment_id, account_id, amount, currency = sys.argv[1:6]
-    send_payment(
-        Producer({"bootstrap.servers": brokers, "enable.idempotence": True}),
-        {
-            "payment_id": payment_id,
-            "account_id": account_id,
-            "amount": int(amount),
-            "currency": currency,
-            "submitted_at": datetime.now(UTC).isoformat(),
-        },
+    payment = PaymentSubmitted(
+        payment_id=payment_id,
+        account_id=account_id,
+        amount=int(amount),
+        currency=currency,
+        submitted_at=datetime.now(UTC),
     )
+    send_payment(Producer({"bootstrap.servers": brokers, "enable.idempotence": True}), payment)
     print(f"sent {payment_id}")

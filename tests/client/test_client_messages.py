@@ -185,7 +185,15 @@ def test_unknown_fields_and_missing_headers_do_not_matter() -> None:
         None,
     )
     assert found.message == AccountOpened(account_id="acc-1", currency="USD", credit_limit=5)
-    assert (found.event_id, found.traceparent, found.log_position) == (None, None, None)
+    assert found.traceparent is None
+    assert found.log_position is None
+
+
+def test_copies_of_a_message_without_an_id_have_the_same_id() -> None:
+    bodies = (b'{"account_id": "acc-1", "currency": "USD", "credit_limit": %d}' % n for n in (5, 6))
+    first, other = (read("accounts.account-opened.v1", body, None).event_id for body in bodies)
+    copy = b'{"account_id": "acc-1", "currency": "USD", "credit_limit": 5}'
+    assert first == read("accounts.account-opened.v1", copy, None).event_id != other
 
 
 def test_the_messages_of_every_outbound_topic_are_read_with_their_ids(

@@ -29,6 +29,7 @@ from harness.inbound import settings_for
 from harness.postgres import TestDatabase
 from harness.published import Order, deduped, publishing, read_topic, wait_for_publisher
 from harness.waiting import wait_until
+from txplatform.cli.message_check import check_message
 from txplatform.contracts.messages import PresentmentReceivedMessage
 from txplatform.contracts.outbound import (
     TransactionCleared,
@@ -127,6 +128,7 @@ def test_bodies_follow_their_schemas_and_headers_those_of_decisions(
     for name in TOPICS_OUT:
         for each in read_topic(topics, name):
             jsonschema.validate(each.json, schemas[name])
+            assert check_message("it", each.body or b"", name).findings == ()
             assert each.header("ce_type") == name
             assert each.header("ce_id") == each.header("event_id") == each.json["event_id"]
             assert (

@@ -34,6 +34,7 @@ COMMANDS = {
     "rebuild": "rebuild read models and snapshots from the log",
     "rulesets": "check, compare, add, activate and shadow rule sets",
     "backtest": "apply a rule set to past decisions and report the differences",
+    "contracts": "check messages of the inbound and outbound topics against their schemas",
     "simulate": "send a year of real purchases and invented payments",
 }
 

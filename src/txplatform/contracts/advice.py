@@ -70,6 +70,15 @@ class AdviceBody(Body):
         body._complete = all(each.complete for each in cleaned.values())  # noqa: SLF001
         return body
 
+    @classmethod
+    def losses(cls, sent: Mapping[str, Any]) -> dict[str, bool]:
+        """Return the describing fields of a sent body that cleaning would not keep as they are.
+
+        The value is True if nothing of the field would be kept, and False if a part would.
+        """
+        cleaned = {name: clean(sent[name]) for name, clean in cls._cleaners.items() if name in sent}
+        return {name: each.value is None for name, each in cleaned.items() if not each.complete}
+
     @override
     def to_value(self, kind: type[Value], *, without: Iterable[str] = (), **given: Any) -> Value:
         """Convert the body to a command, as `Body.to_value`, with the flags of its description."""

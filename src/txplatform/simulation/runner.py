@@ -4,19 +4,20 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
 
 import httpx
-import orjson
+import msgspec
 from confluent_kafka import Producer
 
 from txplatform.errors import TxPlatformError
 from txplatform.simulation.plan import Day, Message
+from txplatform_client import AsyncClient, Purchase, TxPlatformClientError
+from txplatform_client.kafka import TOPICS, build
 
 _CONNECTIONS = 16
-_RETRY_S = 0.5
+_TIMEOUT_S = 60
+_OUTAGE_S = 600
 _FLUSH_S = 30
 
 
@@ -53,7 +54,7 @@ class Simulator:
     ) -> None:
         self.sent = Sent()
         self._api_url = api_url
-        self._headers = {"Authorization": f"Bearer {api_key}"}
+        self._api_key = api_key
         self._producer = Producer({**kafka, "enable.idempotence": True})
         self._day_s = 1 / days_per_s if days_per_s else 0.0
 
@@ -69,27 +70,37 @@ class Simulator:
                 production.
 
         Raises:
-            SimulationError: A purchase got an error other than 503, or a message was not
+            SimulationError: A purchase was refused, the API was away for long, or a message was not
                 delivered.
         """
-        limits = httpx.Limits(max_connections=_CONNECTIONS)
-        async with httpx.AsyncClient(
-            base_url=self._api_url, headers=self._headers, limits=limits, timeout=60
-        ) as client:
-            for day in days:
-                started = asyncio.get_running_loop().time()
-                self.sent.day = str(day.date)
-                await self.send_messages(day.messages)
-                if settled is not None and day.messages:
-                    await settled()
-                by_account = defaultdict(list)
-                for purchase in day.purchases:
-                    by_account[purchase["account_id"]].append(purchase)
-                await asyncio.gather(
-                    *(self._buy(client, purchases) for purchases in by_account.values())
+        try:
+            async with httpx.AsyncClient(limits=httpx.Limits(max_connections=_CONNECTIONS)) as http:
+                client = AsyncClient(
+                    self._api_url,
+                    self._api_key,
+                    timeout_s=_TIMEOUT_S,
+                    deadline_s=_OUTAGE_S,
+                    http=http,
                 )
-                took = asyncio.get_running_loop().time() - started
-                await asyncio.sleep(max(0.0, self._day_s - took))
+                for day in days:
+                    await self._send(day, client, settled)
+        except TxPlatformClientError as error:
+            raise SimulationError(f"The API cannot be used: {error}") from error
+
+    async def _send(
+        self, day: Day, client: AsyncClient, settled: Callable[[], Awaitable[None]] | None
+    ) -> None:
+        started = asyncio.get_running_loop().time()
+        self.sent.day = str(day.date)
+        await self.send_messages(day.messages)
+        if settled is not None and day.messages:
+            await settled()
+        by_account = defaultdict(list)
+        for purchase in day.purchases:
+            by_account[purchase["account_id"]].append(purchase)
+        await asyncio.gather(*(self._buy(client, each) for each in by_account.values()))
+        took = asyncio.get_running_loop().time() - started
+        await asyncio.sleep(max(0.0, self._day_s - took))
 
     async def send_messages(self, messages: Iterable[Message]) -> None:
         """Send messages and wait until the broker has stored them.
@@ -104,13 +115,9 @@ class Simulator:
                 failed.append(error)
 
         for message in messages:
-            self._producer.produce(
-                message.topic,
-                orjson.dumps(message.body),
-                message.key,
-                headers=_cloudevent(message),
-                on_delivery=delivered,
-            )
+            body = msgspec.convert(message.body, TOPICS[message.topic])
+            record = build(body, source="/simulation")
+            self._producer.produce(**record._asdict(), on_delivery=delivered)
             self.sent.messages[message.topic] += 1
         left = await asyncio.to_thread(self._producer.flush, _FLUSH_S)
         if left or failed:
@@ -120,37 +127,8 @@ class Simulator:
                 next_step="Check that Kafka is running and that the topics exist.",
             )
 
-    async def _buy(self, client: httpx.AsyncClient, purchases: Iterable[dict[str, Any]]) -> None:
+    async def _buy(self, client: AsyncClient, purchases: Iterable[dict[str, Any]]) -> None:
         for purchase in purchases:
-            reasons = (await _decide(client, purchase))["reasons"]
-            self.sent.decisions[reasons[0]["code"] if reasons else "approved"] += 1
-
-
-async def _decide(client: httpx.AsyncClient, purchase: dict[str, Any]) -> dict[str, Any]:
-    while True:
-        try:
-            response = await client.post("/v1/process-transaction", json=purchase)
-        except httpx.TransportError:
-            await asyncio.sleep(_RETRY_S)
-            continue
-        if response.status_code == httpx.codes.OK:
-            decision: dict[str, Any] = response.json()
-            return decision
-        if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
-            raise SimulationError(
-                f"The API returned {response.status_code}: {response.text}",
-                next_step="Check the API's URL and the scopes of the key.",
-            )
-        await asyncio.sleep(float(response.headers.get("Retry-After", _RETRY_S)))
-
-
-def _cloudevent(message: Message) -> list[tuple[str, str | bytes | None]]:
-    return [
-        ("ce_specversion", b"1.0"),
-        ("ce_id", str(uuid4()).encode()),
-        ("ce_source", b"/simulation"),
-        ("ce_type", message.topic.encode()),
-        ("ce_subject", message.key.encode()),
-        ("ce_time", datetime.now(UTC).isoformat().encode()),
-        ("content-type", b"application/json"),
-    ]
+            decision = await client.decide_purchase(msgspec.convert(purchase, Purchase))
+            first = decision.reasons[0].code if decision.reasons else decision.decision
+            self.sent.decisions[first] += 1

@@ -18,7 +18,7 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
-from txplatform_client.errors import UnexpectedResponseError, problem_of
+from txplatform_client.errors import InvalidArgumentError, UnexpectedResponseError, problem_of
 
 if TYPE_CHECKING:
     from txplatform_client.client import AsyncClient, Client
@@ -31,7 +31,7 @@ Item = TypeVar("Item")
 
 def _segment(value: str) -> str:
     if value in {"", ".", ".."}:
-        raise ValueError(f"{value!r} cannot be an id: it has a meaning in URLs.")
+        raise InvalidArgumentError(f"{value!r} cannot be an id: it has a meaning in URLs.")
     return quote(value, safe=":")
 
 
@@ -49,18 +49,20 @@ class Call(Generic[R]):
     method: str
     path: tuple[str, ...]
     response: type[R]
-    body: Any = None
     query: Mapping[str, str | int | datetime | None] = field(default_factory=dict)
+    body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.method} /v1/{'/'.join(self.path)}"
 
-    def request(self, url: str, headers: Mapping[str, str], timeout_s: float) -> httpx.Request:
-        """Return the request to the API at this address.
+    def request(
+        self, url: str, headers: Mapping[str, str], wait: float | httpx.Timeout
+    ) -> httpx.Request:
+        """Return the request to the API at this address, which waits so long for the response.
 
         Raises:
-            ValueError: An id in the path is empty, `.` or `..`.
+            InvalidArgumentError: An id in the path is empty, `.` or `..`; a time has no offset.
         """
         query = {name: _text(value) for name, value in self.query.items() if value is not None}
         content = None if self.body is None else msgspec.json.encode(self.body)
@@ -71,7 +73,7 @@ class Call(Generic[R]):
             params=query or None,
             content=content,
             headers={**headers, **body_headers, **self.headers},
-            extensions={"timeout": httpx.Timeout(timeout_s).as_dict()},
+            extensions={"timeout": httpx.Timeout(wait).as_dict()},
         )
 
     def result(self, response: httpx.Response) -> R:
@@ -105,7 +107,7 @@ class ListCall(Call[R], Generic[R, Item]):
 
 def _text(value: str | int | datetime) -> str:
     if isinstance(value, datetime) and value.tzinfo is None:
-        raise ValueError(f"{value} has no offset; give a time with a time zone.")
+        raise InvalidArgumentError(f"{value} has no offset; give a time with a time zone.")
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 

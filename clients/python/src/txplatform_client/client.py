@@ -2,18 +2,27 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import aclosing, closing
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 import httpx
+from httpx_sse import EventSource
 
 from txplatform_client.accounts import AccountCalls
 from txplatform_client.authorizations import AuthorizationCalls
 from txplatform_client.call import Call, ListCall
-from txplatform_client.errors import NoResponseError
+from txplatform_client.currencies import CurrencyCalls
+from txplatform_client.errors import InvalidArgumentError, NoResponseError
+from txplatform_client.events import Event, EventCalls
+from txplatform_client.inbound_messages import InboundMessageCalls
 from txplatform_client.pages import AsyncPages, Pages
 from txplatform_client.retries import Attempts, Patience
+from txplatform_client.rulesets import RuleSetCalls
+from txplatform_client.settlement import SettlementCalls
+from txplatform_client.stream import ENDED, Resumption
+from txplatform_client.transactions import TransactionCalls
 
 R = TypeVar("R")
 PageT = TypeVar("PageT")
@@ -21,7 +30,17 @@ Item = TypeVar("Item")
 Http = TypeVar("Http", httpx.Client, httpx.AsyncClient)
 
 
-class _ApiCalls(AccountCalls, AuthorizationCalls, Generic[Http]):
+class _ApiCalls(
+    AccountCalls,
+    AuthorizationCalls,
+    SettlementCalls,
+    TransactionCalls,
+    RuleSetCalls,
+    InboundMessageCalls,
+    EventCalls,
+    CurrencyCalls,
+    Generic[Http],
+):
     """All calls, and what the clients need to send them."""
 
     _new_http: type[Http]
@@ -48,13 +67,16 @@ class _ApiCalls(AccountCalls, AuthorizationCalls, Generic[Http]):
                 owner closes it.
 
         Raises:
-            ValueError: The address is not one of HTTP, or the key has characters that no key has.
+            InvalidArgumentError: The address is not one of HTTP, or the key has characters that no
+                key has.
         """
         parsed = httpx.URL(url)
         if parsed.scheme not in {"http", "https"} or not parsed.host:
-            raise ValueError(f"{url!r} is not an address such as https://txplatform.example.")
+            raise InvalidArgumentError(
+                f"{url!r} is not an address such as https://txplatform.example."
+            )
         if not (key.isascii() and key.isprintable()):
-            raise ValueError("The API key has characters that no key has.")
+            raise InvalidArgumentError("The API key has characters that no key has.")
         self._url = url.rstrip("/")
         self._key = key
         self._patience = Patience(timeout_s, deadline_s)
@@ -62,18 +84,21 @@ class _ApiCalls(AccountCalls, AuthorizationCalls, Generic[Http]):
         self._owned = http is None
         self._http: Http = self._new_http() if http is None else http
 
-    def _request(self, call: Call[Any], timeout_s: float) -> httpx.Request:
+    def _resumption(self, cursor: str | None, give_up_s: float) -> Resumption:
+        return Resumption(cursor, Patience(self._patience.timeout_s, give_up_s))
+
+    def _request(self, call: Call[Any], wait: float | httpx.Timeout) -> httpx.Request:
         headers = {"Authorization": f"Bearer {self._key}"}
         if self._traceparent is not None and (traceparent := self._traceparent()) is not None:
             headers["traceparent"] = traceparent
-        return call.request(self._url, headers, timeout_s)
+        return call.request(self._url, headers, wait)
 
     def _result(self, call: Call[R], outcome: httpx.Response | httpx.TransportError) -> R:
         if isinstance(outcome, httpx.Response):
             return call.result(outcome)
         raise NoResponseError(
-            f"{self._url} did not respond to {call} within {self._patience.deadline_s:g} s: "
-            f"{outcome!r}. The outcome is unknown. Send the same call with the same ids again."
+            f"{self._url} did not respond to {call} in time: {outcome!r}. The outcome is unknown. "
+            "Send the same call with the same ids again."
         ) from outcome
 
 
@@ -101,6 +126,42 @@ class Client(_ApiCalls[httpx.Client]):
             pause_s = attempts.pause_s(outcome)
             if pause_s is None:
                 return self._result(call, outcome)
+            time.sleep(pause_s)
+
+    def stream_events(
+        self, *, cursor: str | None = None, give_up_s: float = 300.0
+    ) -> Iterator[Event]:
+        """Yield every event of the log, and then each new one, without an end.
+
+        Connects again after each interruption, and goes on with the next event. Scope `audit:read`.
+
+        Args:
+            cursor: The cursor of the last event that was seen; None to begin at the first one.
+            give_up_s: How long to try to connect again without a response.
+
+        Raises:
+            ProblemError: The API refused the call, for instance since the key was revoked.
+            NoResponseError: The API could not be reached for `give_up_s`.
+        """
+        resumption = self._resumption(cursor, give_up_s)
+        while True:
+            outcome: httpx.Response | httpx.TransportError = ENDED
+            request = self._request(resumption.call, resumption.timeout)
+            try:
+                with closing(self._http.send(request, stream=True)) as response:
+                    if response.is_success:
+                        for received in EventSource(response).iter_sse():
+                            if (event := resumption.event(received)) is not None:
+                                yield event
+                    else:
+                        response.read()
+                        outcome = response
+            except httpx.TransportError as error:
+                outcome = error
+            pause_s = resumption.pause_s(outcome)
+            if pause_s is None:
+                self._result(resumption.call, outcome)
+                return
             time.sleep(pause_s)
 
     def pages(self, call: ListCall[PageT, Item]) -> Pages[PageT, Item]:
@@ -143,6 +204,31 @@ class AsyncClient(_ApiCalls[httpx.AsyncClient]):
             pause_s = attempts.pause_s(outcome)
             if pause_s is None:
                 return self._result(call, outcome)
+            await asyncio.sleep(pause_s)
+
+    async def stream_events(
+        self, *, cursor: str | None = None, give_up_s: float = 300.0
+    ) -> AsyncIterator[Event]:
+        """Yield every event of the log, and then each new one; see `Client.stream_events`."""
+        resumption = self._resumption(cursor, give_up_s)
+        while True:
+            outcome: httpx.Response | httpx.TransportError = ENDED
+            request = self._request(resumption.call, resumption.timeout)
+            try:
+                async with aclosing(await self._http.send(request, stream=True)) as response:
+                    if response.is_success:
+                        async for received in EventSource(response).aiter_sse():
+                            if (event := resumption.event(received)) is not None:
+                                yield event
+                    else:
+                        await response.aread()
+                        outcome = response
+            except httpx.TransportError as error:
+                outcome = error
+            pause_s = resumption.pause_s(outcome)
+            if pause_s is None:
+                self._result(resumption.call, outcome)
+                return
             await asyncio.sleep(pause_s)
 
     def pages(self, call: ListCall[PageT, Item]) -> AsyncPages[PageT, Item]:

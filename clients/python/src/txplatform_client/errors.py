@@ -10,6 +10,10 @@ class TxPlatformClientError(Exception):
     """The root of all errors of this package."""
 
 
+class InvalidArgumentError(TxPlatformClientError, ValueError):
+    """An argument cannot be sent, such as an empty id. Nothing was sent."""
+
+
 class MessageError(TxPlatformClientError):
     """A Kafka message cannot be built or read; the text names the field."""
 
@@ -72,7 +76,7 @@ class ProblemError(TxPlatformClientError):
         texts = (problem.detail or problem.title, problem.next_step)
         text = " ".join(filter(None, texts))
         fields = "".join(f" {each.pointer} {each.message}." for each in problem.errors)
-        super().__init__(f"{problem.status} {problem.type}: {text}{fields}")
+        super().__init__(f"{problem.type} ({problem.status}): {text}{fields}")
         self.problem = problem
         self.type = problem.type
         self.detail = problem.detail

@@ -7,10 +7,10 @@ from decimal import Decimal, InvalidOperation
 
 import iso4217
 
-from txplatform_client.errors import TxPlatformClientError
+from txplatform_client.errors import InvalidArgumentError
 
 
-class MoneyError(TxPlatformClientError, ValueError):
+class MoneyError(InvalidArgumentError):
     """An amount is malformed, a currency is not listed, or two currencies are mixed."""
 
 

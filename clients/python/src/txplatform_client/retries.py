@@ -53,8 +53,8 @@ class Attempts:
     @property
     def timeout_s(self) -> float:
         """How long the next attempt may wait."""
-        left_s = self._deadline - time.monotonic()
-        return max(0.001, min(self._patience.timeout_s, left_s))
+        left_s = max(0.001, self._deadline - time.monotonic())
+        return min(self._patience.timeout_s, left_s)
 
     def pause_s(self, outcome: httpx.Response | httpx.TransportError) -> float | None:
         """Return the seconds until the next attempt; None if the outcome is final."""

@@ -23,7 +23,7 @@ from txplatform_client.kafka.outbound import (
     TransactionRefunded,
     TransactionReversed,
 )
-from txplatform_client.kafka.records import TOPICS, Envelope, Record, build, read
+from txplatform_client.kafka.records import TOPICS, Envelope, Message, Record, build, read
 from txplatform_client.kafka.seen_events import SeenEvents
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "CreditLimitChanged",
     "Envelope",
     "HoldExpired",
+    "Message",
     "OpeningApplied",
     "PaymentApplied",
     "PaymentReturnApplied",

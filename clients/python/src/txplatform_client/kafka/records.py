@@ -1,8 +1,9 @@
 """Messages as Kafka records: CloudEvents 1.0 in binary mode, with the account id as their key."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import ClassVar, Generic, NamedTuple, Protocol, TypeVar
+from hashlib import sha256
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 from uuid import uuid4
 
 import msgspec
@@ -25,6 +26,10 @@ class Message(Protocol):
 
 M = TypeVar("M", bound=Message)
 
+HeaderValue = str | bytes | None
+Headers = Mapping[str, HeaderValue] | Iterable[tuple[str, HeaderValue]] | None
+"""The headers of a record, as any Kafka library gives them."""
+
 TOPICS: dict[str, type[Message]] = {each.TOPIC: each for each in (*INBOUND, *OUTBOUND)}
 """The class of messages of each topic."""
 
@@ -36,19 +41,21 @@ class Record(NamedTuple):
 
     Attributes:
         key: The account id. It keeps the messages of an account in order.
+        headers: The values are bytes; typed so that every Kafka library takes them.
     """
 
     topic: str
     key: bytes
     value: bytes
-    headers: list[tuple[str, bytes]]
+    headers: list[tuple[str, Any]]
 
 
 class Envelope(NamedTuple, Generic[M]):
     """A message that was read, and what came with it.
 
     Attributes:
-        event_id: Permanently unique; for `SeenEvents`. None if the sender gave no id.
+        event_id: The sender's id of the message, for `SeenEvents`; a hash of the body if the sender
+            gave none.
         traceparent: The sender's W3C trace context; None if it gave none.
         log_position: Grows with each message of an account, across the platform's own topics. None
             for the messages of other teams.
@@ -56,7 +63,7 @@ class Envelope(NamedTuple, Generic[M]):
 
     topic: str
     message: M
-    event_id: str | None
+    event_id: str
     traceparent: str | None
     log_position: int | None
 
@@ -105,9 +112,7 @@ def build(
     return Record(topic, message.account_id.encode(), value, encoded)
 
 
-def read(
-    topic: str, value: bytes | None, headers: Iterable[tuple[str, bytes | None]] | None
-) -> Envelope[Message]:
+def read(topic: str | None, value: bytes | None, headers: Headers) -> Envelope[Message]:
     """Return a received message.
 
     Use `match envelope.message: case TransactionDecisioned(): …` to tell the topics apart.
@@ -116,18 +121,31 @@ def read(
         MessageError: The topic is unknown, or a field is missing or has a wrong type. The message
             cannot be read at another time either: set it aside, and go on.
     """
-    if topic not in _DECODERS:
+    if topic is None or topic not in _DECODERS:
         raise MessageError(f"{topic} is not a topic of the platform: {', '.join(TOPICS)}.")
-    given = {name.lower(): text.decode("utf-8", "replace") for name, text in headers or () if text}
     try:
         message = _DECODERS[topic].decode(value or b"")
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise MessageError(f"A message of {topic} cannot be read: {error}") from error
+    given = _texts(headers)
     position = given.get("log_position", "")
     return Envelope(
         topic,
         message,
-        event_id=given.get("ce_id", given.get("event_id")),
+        event_id=given.get("ce_id") or given.get("event_id") or _hash(value or b""),
         traceparent=given.get("traceparent", given.get("ce_traceparent")),
         log_position=int(position) if position.isdecimal() else None,
     )
+
+
+def _texts(headers: Headers) -> dict[str, str]:
+    pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
+    return {
+        name.lower(): value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+        for name, value in pairs
+        if value is not None
+    }
+
+
+def _hash(value: bytes) -> str:
+    return f"sha256:{sha256(value).hexdigest()}"
