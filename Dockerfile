@@ -4,9 +4,10 @@ WORKDIR /build
 COPY requirements-runtime.lock pyproject.toml README.md LICENSE ./
 COPY src ./src
 COPY clients ./clients
+COPY bank ./bank
 RUN python -m venv /opt/txplatform \
  && /opt/txplatform/bin/pip install --no-cache-dir --require-hashes -r requirements-runtime.lock \
- && /opt/txplatform/bin/pip install --no-cache-dir --no-deps . ./clients/python
+ && /opt/txplatform/bin/pip install --no-cache-dir --no-deps . ./clients/python ./bank
 
 FROM python:3.11-slim
 RUN useradd --system --uid 10001 --no-create-home txplatform

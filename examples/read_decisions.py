@@ -42,7 +42,7 @@ def read_decisions(brokers: str, path: str, group: str = "example", idle_s: floa
     )
     consumer.subscribe([TransactionDecisioned.TOPIC])
     with closing(consumer), closing(sqlite3.connect(path)) as store:
-        store.execute(SEEN.TABLE)
+        store.executescript(SEEN.TABLE)
         store.execute(DECISIONS)
         while (received := consumer.poll(idle_s)) is not None:
             if (error := received.error()) is not None:

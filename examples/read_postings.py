@@ -49,7 +49,7 @@ def read_postings(brokers: str, path: str, group: str = "example", idle_s: float
     )
     consumer.subscribe([each.TOPIC for each in POSTINGS])
     with closing(consumer), closing(sqlite3.connect(path)) as store:
-        store.execute(SEEN.TABLE)
+        store.executescript(SEEN.TABLE)
         store.execute(TABLE)
         while (received := consumer.poll(idle_s)) is not None:
             if (error := received.error()) is not None:

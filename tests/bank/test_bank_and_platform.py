@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import random
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
+import pytest
+from confluent_kafka import Producer
 
 from harness.api import balance, purchase
 from harness.bank import Bank, new_account, new_payment
 from harness.everything import Everything
+from harness.inbound import wait_for_messages
+from harness.postgres import TestDatabase
+from harness.processes import Command
+from harness.published import read_topic
 from harness.waiting import wait_until
+from txplatform_client.kafka import (
+    AccountOpened,
+    CreditLimitChanged,
+    PaymentReturned,
+    PaymentSubmitted,
+)
+
+BANK_TOPICS = [
+    each.TOPIC for each in (AccountOpened, CreditLimitChanged, PaymentSubmitted, PaymentReturned)
+]
 
 
 def limit_of(platform: httpx.Client, account_id: str) -> int | None:
@@ -125,3 +143,94 @@ def test_each_side_goes_on_while_the_other_is_down_and_both_agree_afterwards(
                 assert accounts.get("/v1/accounts/acc").json()["credit_limit"] == 40_000
                 states = [each["state"] for each in payments.get("/v1/payments").json()["items"]]
                 assert states == ["accepted", "returned"]
+
+
+class Cardholders:
+    """Requests to the bank, sent with the same ids until there is a response, and their model.
+
+    Attributes:
+        limits: The credit limit that each account should have.
+        posted: The balance that each account should have at the platform.
+    """
+
+    def __init__(self, clients: dict[str, httpx.Client], ids: list[str]) -> None:
+        self._clients = clients
+        self.limits = dict.fromkeys(ids, 500_000)
+        self.posted = dict.fromkeys(ids, 0)
+
+    def ask(self, service: str, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Send a request until there is a response; return that of a success."""
+
+        def respond() -> httpx.Response | None:
+            try:
+                response = self._clients[service].request(method, f"/v1/{path}", json=body)
+            except httpx.TransportError:
+                return None
+            return None if response.status_code == 503 else response
+
+        found = wait_until(respond, message=f"a response to {method} {path}")
+        assert found is not None
+        assert found.is_success, found.text
+        answer: dict[str, Any] = found.json()
+        return answer
+
+    def act(self, number: int, chance: random.Random) -> None:
+        """Change the limit of an account, or pay and perhaps let the payment bounce."""
+        account_id = chance.choice([*self.limits])
+        if chance.random() < 0.4:
+            change = {"credit_limit": number, "reason": "A.", "change_id": f"c-{number}"}
+            self.ask("accounts", "PUT", f"accounts/{account_id}/credit-limit", change)
+            self.limits[account_id] = number
+            return
+        payment_id, amount = f"p-{number}", chance.randrange(1, 20_000)
+        wanted = new_payment(account_id, payment_id, amount=amount)
+        payment = self.ask("payments", "POST", "payments", wanted)
+        if payment["state"] != "accepted":
+            assert payment["reason"] == "too_many_returns"
+        elif chance.random() < 0.2:
+            self.ask("payments", "POST", f"payments/{payment_id}/return", {"reason": "AM04"})
+        else:
+            self.posted[account_id] -= amount
+
+
+def publish_again(brokers: str, chance: random.Random) -> int:
+    """Send all messages of the bank again, in a random order; return their number."""
+    producer = Producer({"bootstrap.servers": brokers})
+    again = [(topic, each) for topic in BANK_TOPICS for each in read_topic(brokers, topic)]
+    chance.shuffle(again)
+    for topic, record in again:
+        producer.produce(topic, record.body, record.key, headers=[*record.headers.items()])
+    assert producer.flush(30) == 0
+    return len(again)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(3))
+def test_limits_and_balances_agree_with_a_model_after_kills_and_copies(
+    everything: Everything, topics: str, database: TestDatabase, seed: int
+) -> None:
+    chance = random.Random(seed)
+    ids = [f"acc-{number}" for number in range(5)]
+    with ExitStack() as stack:
+        platform = stack.enter_context(everything.platform())
+        process = stack.enter_context(Command("all", env=everything.bank.env, program="txbank"))
+        services = ("accounts", "payments")
+        clients = {each: stack.enter_context(everything.bank.client(each)) for each in services}
+        cardholders = Cardholders(clients, ids)
+        for account_id in ids:
+            cardholders.ask("accounts", "POST", "accounts", new_account(account_id))
+            wait_until(lambda: knows(everything.bank, account_id), message="payments")  # noqa: B023
+        for number in range(60):
+            if chance.random() < 0.1:
+                process.kill()
+                process.start()
+            cardholders.act(number, chance)
+        for service in services:
+            everything.bank.wait_until_published(service)
+        wait_for_messages(database, 2 * publish_again(topics, chance))
+        for account_id in ids:
+            account = clients["accounts"].get(f"/v1/accounts/{account_id}").json()
+            assert account["credit_limit"] == cardholders.limits[account_id]
+            at_platform = balance(platform, account_id)
+            assert at_platform["credit_limit"] == cardholders.limits[account_id]
+            assert at_platform["posted"] == cardholders.posted[account_id]

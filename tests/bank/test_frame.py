@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ from harness.postgres import PostgresServer
 from harness.processes import run_command
 from harness.waiting import wait_until
 from txbank.cli import SERVICES
+from txbank.settings import CommonSettings, ServiceSettings
 
 
 @pytest.fixture(params=[name for name, each in SERVICES.items() if each.scopes])
@@ -157,6 +159,15 @@ def test_a_service_with_a_bad_setting_names_it_and_does_not_start(
     assert code == 1
     assert told in err
     assert "Traceback" not in err
+
+
+def test_every_setting_is_in_the_readme() -> None:
+    readme = (Path(__file__).parents[2] / "bank" / "README.md").read_text()
+    names = [
+        *(f"TXBANK_{name}" for name in CommonSettings.model_fields),
+        *(f"TXBANK_ACCOUNTS_{name}" for name in ServiceSettings.model_fields),
+    ]
+    assert [name for name in names if f"| `{name.upper()}` |" not in readme] == []
 
 
 def test_a_port_that_is_in_use_is_named(bank: Bank) -> None:

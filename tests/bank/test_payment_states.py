@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from harness.bank import IBAN, Bank
 from txbank.database import Connection
 from txbank.payments import payment
-from txbank.payments.payment import NewPayment
-from txbank.payments.state import Action, NotAllowedError
+from txbank.payments.payment import NewPayment, NotAllowedError
+from txbank.payments.state import Action
 
 ACCOUNT = "acc-model"
 STEPS = st.lists(st.tuples(st.sampled_from(["submit", *Action]), st.sampled_from("AB")), max_size=8)

@@ -117,6 +117,6 @@ def test_events_are_added_over_asyncio(
 def test_events_are_added_to_sqlite() -> None:
     seen = SeenEvents("notifications", placeholder="?")
     with closing(sqlite3.connect(":memory:")) as store:
-        store.execute(seen.TABLE)
+        store.executescript(seen.TABLE)
         assert [seen.add(store, "e-1") for _ in range(2)] == [True, False]
         assert seen.forget(store, timedelta(seconds=-1)) == 1

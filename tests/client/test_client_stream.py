@@ -38,6 +38,7 @@ def test_events_are_streamed_once_and_in_order_though_the_api_is_killed_twice(
         assert accounts(events, 4) == ["acc-3", "acc-4", "acc-5", "acc-6"]
 
 
+@pytest.mark.long
 def test_the_asynchronous_stream_resumes_too(own_api: RunningApi) -> None:
     async def read() -> list[str]:
         async with AsyncClient(own_api.url, own_api.key) as client:
@@ -65,12 +66,13 @@ def test_a_stream_goes_on_after_the_cursor_of_an_event(own_api: RunningApi) -> N
         assert [each.account_id for each in client.list_events(cursor=second.cursor)] == ["acc-3"]
 
 
-def test_a_reader_whose_key_lacks_the_scope_gets_the_problem(own_api: RunningApi) -> None:
-    key = create_key(own_api.env, "accounts:read")
-    with Client(own_api.url, key) as client, pytest.raises(ProblemError, match="forbidden"):
+def test_a_reader_whose_key_lacks_the_scope_gets_the_problem(api: RunningApi) -> None:
+    key = create_key(api.env, "accounts:read")
+    with Client(api.url, key) as client, pytest.raises(ProblemError, match="forbidden"):
         next(client.stream_events())
 
 
+@pytest.mark.long
 def test_a_stream_is_given_up_if_the_api_stays_away(own_api: RunningApi) -> None:
     open_accounts(own_api, 1)
     with Client(own_api.url, own_api.key) as client:

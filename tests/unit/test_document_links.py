@@ -11,7 +11,9 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
-    "path", [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")], ids=lambda path: path.name
+    "path",
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("clients/*/*.md")],
+    ids=lambda path: path.name,
 )
 def test_every_link_of_a_document_leads_somewhere(path: Path) -> None:
     """A link leads to an existing file, and its anchor to an existing heading."""
@@ -33,7 +35,7 @@ def test_every_document_that_is_cited_is_in_the_repository() -> None:
     """Code, tests and documents are searched for names of documents."""
     cited = {
         name
-        for folder in ("src", "tests", "examples", "benchmarks", "docs")
+        for folder in ("src", "clients", "tests", "examples", "benchmarks", "docs")
         for path in (ROOT / folder).rglob("*")
         if path.suffix in {".py", ".json", ".sql", ".md"}
         for name in re.findall(r"\b[A-Za-z_-]+\.md\b", path.read_text(encoding="utf-8"))

@@ -1,13 +1,9 @@
 """The types of fields that requests of several services share."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.responses import Response
-
-from txbank.errors import IdReusedError
 
 _ID = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"
 MAX_AMOUNT = 999_999_999_999_999
@@ -36,24 +32,3 @@ class RequestBody(BaseModel):
     """A request: unknown members are refused, and blanks around text are not part of it."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, frozen=True)
-
-
-def check_same(id_name: str, request: RequestBody, recorded: Mapping[str, Any]) -> None:
-    """Check that a repeated request has the content of the first one under its id.
-
-    Raises:
-        IdReusedError: It has other content. The error names the fields.
-    """
-    asked = request.model_dump()
-    differing = [
-        name for name, value in asked.items() if name in recorded and recorded[name] != value
-    ]
-    if differing:
-        raise IdReusedError(id_name, differing)
-
-
-def note_replay(response: Response, *, replayed: bool, status: int | None = None) -> None:
-    """Mark a response that repeats that of an earlier request, and give it this status."""
-    if replayed:
-        response.headers["Idempotency-Replayed"] = "true"
-        response.status_code = status or response.status_code

@@ -40,7 +40,7 @@ def create_app(
         routers: The service's endpoints.
         problems: The problem type of each error of the service's domain.
         registry: The metrics to serve, to which those of requests are added.
-        health: Returns whether requests can be served, and the health of each part.
+        health: Returns whether requests can be served, and the health of each component.
     """
     app = FastAPI(
         title=f"txbank {name}",
@@ -55,7 +55,6 @@ def create_app(
     for router in routers:
         app.include_router(router)
     app.include_router(_operations(registry, health))
-    app.add_middleware(_Edge, registry=registry)
     respond_with_problems(app, problems)
     document = app.openapi()
     for operation in (each for path in document["paths"].values() for each in path.values()):
@@ -91,8 +90,8 @@ def _operations(
     return router
 
 
-class _Edge:
-    """Gives each request its trace, measures it, and refuses bodies that are too large."""
+class Edge:
+    """Around an application: traces and measures each request, and refuses large bodies."""
 
     def __init__(self, app: ASGIApp, registry: CollectorRegistry) -> None:
         self._app = app
@@ -104,6 +103,7 @@ class _Edge:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle an HTTP request or a lifespan message."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -129,5 +129,6 @@ class _Edge:
             await self._app(scope, receive_limited, send_traced)
         finally:
             route: Any = scope.get("route")
-            labels = scope["method"], route.path if route else "", str(status)
+            # Callers can invent paths and methods, so only those of routes are labels.
+            labels = (scope["method"], route.path, str(status)) if route else ("", "", str(status))
             self._seconds.labels(*labels).observe(perf_counter() - began)

@@ -1,4 +1,4 @@
-"""The parts of a process: an API, a publisher or a subscriber, each in a thread of its own."""
+"""The parts of a process, such as an API or a publisher, each in a thread of its own."""
 
 import threading
 from collections.abc import Callable
@@ -22,25 +22,30 @@ class Part(Protocol):
     """A task that runs in its own thread until the process stops."""
 
     name: str
-    health: Health
 
     def run(self, stop: threading.Event) -> None:
-        """Run until `stop` is set; an exception ends the process."""
+        """Run until `stop` is set. If it ends sooner, the process ends too."""
+
+
+class Worker(Part, Protocol):
+    """A part that works in the background, and tells how it is."""
+
+    health: Health
 
 
 def retry_faults(
-    part: Part, work: Callable[[threading.Event], None], stop: threading.Event
+    worker: Worker, work: Callable[[threading.Event], None], stop: threading.Event
 ) -> None:
-    """Do the work of a part until `stop` is set, and begin again after each fault.
+    """Do the work of a worker until `stop` is set, and begin again after each fault.
 
-    Whatever the fault is, the work rests in the database or on the broker, and begins again there.
+    The work to be done is in the database or on the brokers, so nothing is lost with a fault.
     """
-    log = logger(part.name)
+    log = logger(worker.name)
     while not stop.is_set():
         try:
             work(stop)
         except Exception as error:
-            if part.health.ready:
+            if worker.health.ready:
                 log.exception("fault; trying again every second")
-            part.health = Health(ready=False, detail=f"{type(error).__name__}: {error}")
+            worker.health = Health(ready=False, detail=f"{type(error).__name__}: {error}")
             stop.wait(_RETRY_S)

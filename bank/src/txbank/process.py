@@ -31,8 +31,9 @@ def run(services: Sequence[Service]) -> int:
             part.run(stop)
         except Exception:
             log.exception("part died", part=part.name)
-            failed.append(part.name)
         finally:
+            if not stop.is_set():
+                failed.append(part.name)
             requests.put(None)
 
     running = [RunningService(service, common) for service in services]

@@ -11,13 +11,14 @@ import psycopg
 import uvicorn
 from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry, ProcessCollector
+from starlette.types import ASGIApp
 
 from txbank.database import Database
 from txbank.errors import TxBankError
-from txbank.http_app import create_app
+from txbank.http_app import Edge, create_app
 from txbank.inbox import Handler, Subscriber
 from txbank.outbox import Publisher
-from txbank.part import Health, Part
+from txbank.part import Health, Part, Worker
 from txbank.problems import ProblemType
 from txbank.schema import Schema
 from txbank.settings import CommonSettings, ServiceSettings, load
@@ -41,7 +42,7 @@ class Service:
         routers: Its endpoints. They find `database` in `request.app.state`.
         problems: The problem type of each error of its domain.
         handlers: The effect of each message that it consumes, by topic.
-        prepare: Adds what else its endpoints need to the application, and returns further parts.
+        prepare: Adds what else its endpoints need to the application, and returns further workers.
     """
 
     name: str
@@ -51,7 +52,7 @@ class Service:
     routers: Sequence[APIRouter]
     problems: Mapping[type[TxBankError], ProblemType]
     handlers: Mapping[str, Handler] = field(default_factory=dict)
-    prepare: Callable[[FastAPI, CommonSettings, Any], Sequence[Part]] = lambda *_: ()
+    prepare: Callable[[FastAPI, CommonSettings, Any], Sequence[Worker]] = lambda *_: ()
 
     @property
     def schema(self) -> Schema:
@@ -70,17 +71,17 @@ class RunningService:
             settings.service_url, service.name, connections=settings.database_connections
         )
         self._schema = service.schema
-        self.workers: list[Part] = [Publisher(service.name, self._database, common, registry)]
+        self._workers: list[Worker] = [Publisher(service.name, self._database, common, registry)]
         if service.handlers:
-            self.workers.append(
+            self._workers.append(
                 Subscriber(service.name, self._database, common, registry, service.handlers)
             )
         app = create_app(service.name, service.routers, service.problems, registry, self._health)
         app.state.database = self._database
-        self.workers += service.prepare(app, common, settings)
+        self._workers += service.prepare(app, common, settings)
         self._database.open()
-        self._api = Api(service.name, app, settings)
-        self.parts: list[Part] = [self._api, *self.workers]
+        self._api = Api(service.name, Edge(app, registry), settings)
+        self.parts: list[Part] = [self._api, *self._workers]
 
     def close(self) -> None:
         """Close the connections, after the parts have stopped."""
@@ -92,7 +93,7 @@ class RunningService:
         return self._api.url
 
     def _health(self) -> tuple[bool, Mapping[str, Health]]:
-        """Return whether requests can be served, and the health of each part.
+        """Return whether requests can be served, and the health of the database and the workers.
 
         Requests need the database only. While the brokers are away, messages wait in the outbox.
         """
@@ -104,18 +105,15 @@ class RunningService:
         else:
             detail = "" if current else "older than this version; run `txbank migrate`"
             database = Health(ready=current, detail=detail)
-        return database.ready, {
-            "database": database,
-            **{part.name: part.health for part in self.parts},
-        }
+        workers = {worker.name: worker.health for worker in self._workers}
+        return database.ready, {"database": database, **workers}
 
 
 class Api:
     """The HTTP server of one service, in a thread of its own."""
 
-    def __init__(self, service: str, app: FastAPI, settings: ServiceSettings) -> None:
+    def __init__(self, service: str, app: ASGIApp, settings: ServiceSettings) -> None:
         self.name = f"{service} api"
-        self.health = Health(ready=True, detail="serving")
         address = (settings.host, settings.port)
         try:
             self._socket = socket.create_server(address, backlog=2048)
@@ -138,8 +136,10 @@ class Api:
 
     def run(self, stop: threading.Event) -> None:
         """Serve requests until `stop` is set, then let open requests end."""
-        serving = threading.Thread(target=self._server.run, args=([self._socket],), name=self.name)
-        serving.start()
-        stop.wait()
-        self._server.should_exit = True
-        serving.join()
+
+        def end() -> None:
+            stop.wait()
+            self._server.should_exit = True
+
+        threading.Thread(target=end, daemon=True).start()
+        self._server.run([self._socket])

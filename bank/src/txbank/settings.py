@@ -80,7 +80,9 @@ class ServiceSettings(BaseSettings):
     @field_validator("database_url", "migration_database_url")
     @classmethod
     def _is_a_postgres_url(cls, value: SecretStr | None) -> SecretStr | None:
-        if value and not value.get_secret_value().startswith(("postgres://", "postgresql://")):
+        if value is not None and not value.get_secret_value().startswith(
+            ("postgres://", "postgresql://")
+        ):
             raise ValueError("has to be a URL such as postgresql://user:password@host:5432/name")
         return value
 

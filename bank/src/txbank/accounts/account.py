@@ -14,7 +14,8 @@ from txbank import outbox
 from txbank.accounts.products import Product, check_limit
 from txbank.database import Connection
 from txbank.errors import TxBankError
-from txbank.fields import AmountOrZero, Currency, FreeText, Id, RequestBody, check_same
+from txbank.fields import AmountOrZero, Currency, FreeText, Id, RequestBody
+from txbank.idempotency import check_same
 from txplatform_client.fields import AccountStatus, FreezeReason
 from txplatform_client.kafka import AccountOpened, AccountStatusChanged, CreditLimitChanged
 
@@ -72,7 +73,7 @@ class CreditLimit(BaseModel):
     limit_version: int
     credit_limit: int = Field(description="Minor units of the account's currency.")
     reason: str
-    change_id: str
+    change_id: str | None = Field(description="Null for the opening.")
     changed_at: datetime
 
 
@@ -83,7 +84,7 @@ class Status(BaseModel):
     status: AccountStatus
     reason_code: FreezeReason | None
     reason: str
-    change_id: str
+    change_id: str | None = Field(description="Null for the opening.")
     changed_at: datetime
 
 
@@ -115,10 +116,6 @@ class AccountHistory(Account):
     statuses: list[Status]
 
 
-_OPENING = "opening"
-"""The change id and the reason of version 0."""
-
-
 def open_account(connection: Connection, wanted: NewAccount) -> tuple[Account, bool]:
     """Open an account; return it as it was opened, and whether that had happened before.
 
@@ -137,12 +134,12 @@ def open_account(connection: Connection, wanted: NewAccount) -> tuple[Account, b
     if opened:
         check_limit(wanted.product, wanted.currency, wanted.credit_limit)
         connection.execute(
-            "INSERT INTO credit_limits VALUES (%s, 0, %s, %s, %s)",
-            (account_id, wanted.credit_limit, _OPENING, _OPENING),
+            "INSERT INTO credit_limits VALUES (%s, 0, %s, 'The account was opened.')",
+            (account_id, wanted.credit_limit),
         )
         connection.execute(
-            "INSERT INTO statuses VALUES (%s, 0, %s, NULL, %s, %s)",
-            (account_id, "active", _OPENING, _OPENING),
+            "INSERT INTO statuses VALUES (%s, 0, 'active', NULL, 'The account was opened.')",
+            (account_id,),
         )
         message = AccountOpened(
             account_id=account_id,

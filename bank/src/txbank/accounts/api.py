@@ -18,7 +18,8 @@ from txbank.accounts.account import (
 )
 from txbank.api_keys import requires
 from txbank.database import DatabaseOf
-from txbank.fields import IdPath, note_replay
+from txbank.fields import IdPath
+from txbank.idempotency import note_replay
 
 READ, WRITE = "accounts:read", "accounts:write"
 

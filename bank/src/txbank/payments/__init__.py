@@ -6,12 +6,16 @@ from pathlib import Path
 from fastapi import FastAPI
 from pydantic_settings import SettingsConfigDict
 
-from txbank.part import Part
+from txbank.part import Worker
 from txbank.payments import api
 from txbank.payments.balances import Balances
 from txbank.payments.known_accounts import remember_account
-from txbank.payments.payment import CurrencyNotTakenError, InvalidCursorError, PaymentNotFoundError
-from txbank.payments.state import NotAllowedError
+from txbank.payments.payment import (
+    CurrencyNotTakenError,
+    InvalidCursorError,
+    NotAllowedError,
+    PaymentNotFoundError,
+)
 from txbank.problems import ProblemType
 from txbank.service import Service
 from txbank.settings import CommonSettings, ServiceSettings
@@ -26,7 +30,7 @@ class PaymentsSettings(ServiceSettings):
     port: int = 8102
 
 
-def _prepare(app: FastAPI, common: CommonSettings, _: ServiceSettings) -> Sequence[Part]:
+def _prepare(app: FastAPI, common: CommonSettings, _: ServiceSettings) -> Sequence[Worker]:
     app.state.balances = Balances(common)
     return ()
 

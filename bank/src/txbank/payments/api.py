@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from txbank.api_keys import requires
 from txbank.database import DatabaseOf
-from txbank.fields import FreeText, Id, IdPath, RequestBody, note_replay
+from txbank.fields import FreeText, Id, IdPath, RequestBody
+from txbank.idempotency import note_replay
 from txbank.payments import payment
 from txbank.payments.balances import Balances
 from txbank.payments.payment import NewPayment, Payment, PaymentHistory

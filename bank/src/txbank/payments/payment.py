@@ -11,14 +11,19 @@ from stdnum.exceptions import ValidationError as NotAnIbanError
 from txbank import outbox
 from txbank.database import Connection
 from txbank.errors import TxBankError
-from txbank.fields import Amount, Currency, Id, RequestBody, check_same
+from txbank.fields import Amount, Currency, Id, RequestBody
+from txbank.idempotency import check_same
 from txbank.payments import return_codes, risk
-from txbank.payments.state import TRANSITIONS, Action, PaymentState, next_state
+from txbank.payments.state import TRANSITIONS, Action, PaymentState
 from txplatform_client.kafka import PaymentReturned, PaymentSubmitted
 
 
 class PaymentNotFoundError(TxBankError):
     """No payment has this id."""
+
+
+class NotAllowedError(TxBankError):
+    """The payment's state does not allow the action."""
 
 
 class CurrencyNotTakenError(TxBankError):
@@ -187,12 +192,16 @@ def act(
     if locked is None:
         raise _not_found(payment_id)
     newest = _read(connection, payment_id)
-    done = {(action, state) for (_, action), state in TRANSITIONS.items()}
-    if newest["number"] > 1 and (action, newest["state"]) in done and newest["reason"] == reason:
+    before, after = TRANSITIONS[action]
+    if (newest["state"], newest["reason"]) == (after, reason):
         return Payment(**newest), True
-    state = next_state(PaymentState(newest["state"]), action)
-    connection.execute("UPDATE payments SET state = %s WHERE payment_id = %s", (state, payment_id))
-    _note_state(connection, newest, newest["number"] + 1, state, reason)
+    if newest["state"] != before:
+        raise NotAllowedError(
+            f"The payment is {newest['state']}; {action} needs one that is {before}.",
+            next_step="Read the payment to see what happened to it.",
+        )
+    connection.execute("UPDATE payments SET state = %s WHERE payment_id = %s", (after, payment_id))
+    _note_state(connection, newest, newest["number"] + 1, after, reason)
     return Payment(**_read(connection, payment_id)), False
 
 

@@ -2,8 +2,6 @@
 
 from enum import StrEnum
 
-from txbank.errors import TxBankError
-
 
 class PaymentState(StrEnum):
     """The state of a payment. The platform learns of `accepted` and `returned` only."""
@@ -22,29 +20,9 @@ class Action(StrEnum):
     RETURN = "return"
 
 
-TRANSITIONS: dict[tuple[PaymentState, Action], PaymentState] = {
-    (PaymentState.HELD, Action.RELEASE): PaymentState.ACCEPTED,
-    (PaymentState.HELD, Action.REFUSE): PaymentState.REFUSED,
-    (PaymentState.ACCEPTED, Action.RETURN): PaymentState.RETURNED,
+TRANSITIONS: dict[Action, tuple[PaymentState, PaymentState]] = {
+    Action.RELEASE: (PaymentState.HELD, PaymentState.ACCEPTED),
+    Action.REFUSE: (PaymentState.HELD, PaymentState.REFUSED),
+    Action.RETURN: (PaymentState.ACCEPTED, PaymentState.RETURNED),
 }
-"""The state after each action. What is not listed is not allowed."""
-
-
-class NotAllowedError(TxBankError):
-    """The payment's state does not allow the action."""
-
-
-def next_state(state: PaymentState, action: Action) -> PaymentState:
-    """Return the state after an action.
-
-    Raises:
-        NotAllowedError: The state does not allow the action.
-    """
-    if (state, action) not in TRANSITIONS:
-        allowed = [str(before) for before, of in TRANSITIONS if of is action]
-        raise NotAllowedError(
-            f"A payment in the state {state} does not allow the action {action}.",
-            why=f"Only {' or '.join(allowed)} payments do.",
-            next_step="Read the payment to see what happened to it.",
-        )
-    return TRANSITIONS[state, action]
+"""The state that each action needs, and the state after it."""

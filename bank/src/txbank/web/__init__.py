@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from txbank.part import Part
+from txbank.part import Worker
 from txbank.service import Service
 from txbank.settings import CommonSettings, ServiceSettings
 from txbank.web import (
@@ -58,7 +58,7 @@ def services_of(common: CommonSettings, settings: WebSettings) -> Services:
     )
 
 
-def _prepare(app: FastAPI, common: CommonSettings, settings: WebSettings) -> Sequence[Part]:
+def _prepare(app: FastAPI, common: CommonSettings, settings: WebSettings) -> Sequence[Worker]:
     pages = create_pages(
         [
             login.router,

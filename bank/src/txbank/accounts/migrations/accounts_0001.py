@@ -21,8 +21,8 @@ CREATE TABLE credit_limits (
     limit_version  bigint NOT NULL,
     credit_limit   bigint NOT NULL CHECK (credit_limit >= 0),
     reason         text NOT NULL,
-    change_id      text NOT NULL,
-    changed_at     timestamptz NOT NULL DEFAULT now(),
+    change_id      text,
+    changed_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (account_id, limit_version),
     UNIQUE (account_id, change_id)
 );
@@ -33,8 +33,8 @@ CREATE TABLE statuses (
     status          text NOT NULL CHECK (status IN ('active', 'frozen', 'closed')),
     reason_code     text,
     reason          text NOT NULL,
-    change_id       text NOT NULL,
-    changed_at      timestamptz NOT NULL DEFAULT now(),
+    change_id       text,
+    changed_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (account_id, status_version),
     UNIQUE (account_id, change_id)
 );

@@ -32,7 +32,7 @@ CREATE TABLE payment_states (
     number      integer NOT NULL,
     state       text NOT NULL,
     reason      text,
-    changed_at  timestamptz NOT NULL DEFAULT now(),
+    changed_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (payment_id, number)
 );
 """

@@ -49,9 +49,10 @@ class SeenEvents:
         event_id TEXT NOT NULL,
         seen_at TEXT NOT NULL,
         PRIMARY KEY (consumer, event_id)
-    )
+    );
+    CREATE INDEX IF NOT EXISTS seen_events_by_age ON seen_events (seen_at);
     """
-    """The table, for a migration of the consumer."""
+    """The table and its index, for a migration of the consumer."""
 
     def __init__(self, consumer: str, *, placeholder: LiteralString = "%s") -> None:
         self._consumer = consumer
