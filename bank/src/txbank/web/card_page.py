@@ -96,7 +96,7 @@ def set_limits(
 
 def _may_unfreeze(account: AccountHistory) -> bool:
     newest = account.statuses[0]
-    by_cardholder = newest.change_id.startswith(_OWN_CHANGE)
+    by_cardholder = (newest.change_id or "").startswith(_OWN_CHANGE)
     return newest.status == "frozen" and newest.reason_code is None and by_cardholder
 
 

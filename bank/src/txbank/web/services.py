@@ -34,7 +34,7 @@ class StatusChange(Body):
     status: str
     reason_code: str | None
     reason: str
-    change_id: str
+    change_id: str | None
     changed_at: datetime
 
 
