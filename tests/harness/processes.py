@@ -21,8 +21,15 @@ STOP_WITHIN_S = 10
 class Command:
     """A process of a program. Leaving the context kills the process if it still runs."""
 
-    def __init__(self, *words: str, env: Mapping[str, str], program: str = "txplatform") -> None:
+    def __init__(
+        self,
+        *words: str,
+        env: Mapping[str, str],
+        program: str = "txplatform",
+        stdin: bytes = b"",
+    ) -> None:
         self.words = words
+        self._stdin = stdin
         self._program = program
         self._env = {
             **{
@@ -52,13 +59,17 @@ class Command:
 
     def start(self) -> Self:
         """Start the process without waiting until it is ready (see `wait_ready`)."""
+        given = Path(self._folder.name, "in")
+        given.write_bytes(self._stdin)
         with (
+            given.open("rb") as stdin,
             Path(self._folder.name, "out").open("wb") as out,
             Path(self._folder.name, "err").open("wb") as err,
         ):
             self._process = subprocess.Popen(
                 [sys.executable, "-m", f"{self._program}.cli", *self.words],
                 env=self._env,
+                stdin=stdin,
                 stdout=out,
                 stderr=err,
                 cwd=self._folder.name,
@@ -139,9 +150,13 @@ def wait_frozen(child_pid: int) -> None:
 
 
 def run_command(
-    *words: str, env: Mapping[str, str], timeout_s: float = 120, program: str = "txplatform"
+    *words: str,
+    env: Mapping[str, str],
+    timeout_s: float = 120,
+    program: str = "txplatform",
+    stdin: bytes = b"",
 ) -> tuple[int, str, str]:
     """Run a command to its end, and return its exit code, stdout and stderr."""
-    with Command(*words, env=env, program=program) as command:
+    with Command(*words, env=env, program=program, stdin=stdin) as command:
         code = command.wait(timeout_s)
         return code, command.stdout, command.stderr

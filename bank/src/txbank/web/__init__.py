@@ -25,6 +25,19 @@ from txbank.web.live import Live
 from txbank.web.pages import create_pages
 from txbank.web.services import Services
 
+ROUTERS = (
+    login.router,
+    home_page.router,
+    account_pages.router,
+    purchase_page.router,
+    payment_page.router,
+    card_page.router,
+    staff_accounts.router,
+    staff_payments.router,
+    staff_settlement.router,
+)
+"""All pages."""
+
 
 class WebSettings(ServiceSettings):
     """The settings of the web bank."""
@@ -59,20 +72,7 @@ def services_of(common: CommonSettings, settings: WebSettings) -> Services:
 
 
 def _prepare(app: FastAPI, common: CommonSettings, settings: WebSettings) -> Sequence[Worker]:
-    pages = create_pages(
-        [
-            login.router,
-            home_page.router,
-            account_pages.router,
-            purchase_page.router,
-            payment_page.router,
-            card_page.router,
-            staff_accounts.router,
-            staff_payments.router,
-            staff_settlement.router,
-        ],
-        https=settings.https,
-    )
+    pages = create_pages(ROUTERS, https=settings.https)
     live = Live(common)
     pages.state.database = app.state.database
     pages.state.services = services_of(common, settings)
