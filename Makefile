@@ -4,7 +4,7 @@ ARGS ?=
 BIN := .venv/bin
 UV := .cache/uv/bin/uv
 
-.PHONY: help setup demo test test-long lint format bench pictures lock schemas clean
+.PHONY: help setup browser demo test test-long lint format bench pictures lock schemas clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -21,6 +21,9 @@ $(UV):
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable . --editable clients/python \
 		--editable bank
 	touch $@
+
+browser: ## install Debian's Chromium, which browser tests need, if it is missing
+	command -v chromium >/dev/null || { apt-get update && apt-get install --yes chromium; }
 
 demo: setup ## run the whole platform on this machine (ARGS="--fresh --speed 5")
 	@$(BIN)/txplatform demo $(ARGS)
