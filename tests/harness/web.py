@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -50,9 +52,10 @@ def browser_client(bank: Bank) -> httpx.Client:
     return httpx.Client(base_url=bank.url("web"), headers={"Origin": bank.url("web")}, timeout=30)
 
 
-def log_in(bank: Bank, name: str) -> WebUser:
-    """Log in, and return the user."""
-    client = browser_client(bank)
-    response = client.post("/login", data={"user_name": name, "password": PASSWORD})
-    assert response.status_code == 303, response.text
-    return WebUser(name, client)
+@contextmanager
+def logged_in(bank: Bank, name: str) -> Iterator[WebUser]:
+    """Log in a user for the time of the context."""
+    with browser_client(bank) as client:
+        response = client.post("/login", data={"user_name": name, "password": PASSWORD})
+        assert response.status_code == 303, response.text
+        yield WebUser(name, client)

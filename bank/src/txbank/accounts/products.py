@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from txbank.errors import TxBankError
+from txplatform_client import Money
 
 
 class Product(StrEnum):
@@ -52,7 +53,7 @@ def check_limit(product: Product, currency: str, credit_limit: int) -> None:
         )
     if credit_limit > limits[currency]:
         raise ProductRuleError(
-            f"The product {product} allows at most {limits[currency]} minor units of {currency}.",
+            f"The product {product} allows at most {Money(limits[currency], currency)}.",
             next_step="Use a lower limit or another product.",
             fields=["credit_limit"],
         )

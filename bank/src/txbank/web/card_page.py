@@ -6,12 +6,13 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
+from txbank.tracing import logger
 from txbank.web.forms import Form, Posted
 from txbank.web.pages import page, see
 from txbank.web.services import AccountHistory, Services
 from txbank.web.users import OwnAccount
 from txbank.web.visitor import AccountOf, ServicesOf, only_cardholders
-from txplatform_client import ControlsChange, Money
+from txplatform_client import ControlsChange, Money, TxPlatformClientError
 
 router = APIRouter(prefix="/accounts/{account_id}/card", dependencies=[Depends(only_cardholders)])
 
@@ -21,6 +22,8 @@ _DAY_MINUTES = 1440
 _GAMBLING = ["7800-7802", "7995"]
 REASONS = {"none": "I cannot find it", "lost": "It is lost", "stolen": "It was stolen"}
 """Why a cardholder freezes the card. Only the first can be undone without staff."""
+
+_log = logger("web")
 
 
 @router.get("")
@@ -111,7 +114,10 @@ def _show(  # noqa: PLR0913  # the two forms of one page
 ) -> Response:
     history = services.read_account(account.account_id)
     if limits_form is None:
-        limits_form = Form(_typed_limits(services, account))
+        try:
+            limits_form = Form(_typed_limits(services, account))
+        except TxPlatformClientError as error:
+            _log.warning("a card is shown without its limits", reason=str(error))
     return page(
         request,
         "card.html",

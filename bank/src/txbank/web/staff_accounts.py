@@ -1,5 +1,6 @@
 """Staff's pages of accounts: the list, booking one, and changing limit and status."""
 
+import re
 import secrets
 
 from fastapi import APIRouter, Depends
@@ -38,6 +39,8 @@ REASON_CODES = {
     "suspected_fraud": "Suspected fraud",
 }
 
+_EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
+
 _log = logger("web")
 
 
@@ -64,12 +67,12 @@ def book_account(
     If the process dies half-way, the same form completes what is missing.
     """
     currency = form.choice("currency", CURRENCIES)
+    email = form.text("email", "an e-mail address", longest=254)
+    if email and not _EMAIL.fullmatch(email):
+        form.refuse("email", "Enter an address such as ada@example.org.")
     body = {
         "account_id": f"acc-{form.id()}",
-        "holder": {
-            "name": form.text("name", "the holder's name"),
-            "email": form.text("email", "an e-mail address", longest=254),
-        },
+        "holder": {"name": form.text("name", "the holder's name"), "email": email},
         "product": form.choice("product", PRODUCTS),
         "currency": currency,
         "credit_limit": form.amount("limit", currency, least=0) if currency else 0,
