@@ -17,7 +17,7 @@ import pytest
 from hypothesis import settings
 
 from harness.api import RunningApi, open_account, purchase, running_api
-from harness.bank import Bank, new_bank
+from harness.bank import Bank, new_account, new_bank
 from harness.everything import Everything, new_everything
 from harness.kafka import (
     MISSING,
@@ -28,6 +28,8 @@ from harness.kafka import (
     recreate_topics,
 )
 from harness.postgres import PostgresServer, TestDatabase
+from harness.web import WebUser, add_web_user, logged_in
+from txbank.web.users import OwnAccount, Role
 from txplatform.contracts.messages import INBOUND
 from txplatform.database import Database
 from txplatform.publisher import TOPICS as OUTBOUND
@@ -148,6 +150,27 @@ def payments(bank: Bank) -> Iterator[httpx.Client]:
     """A client of the shared payments service."""
     with bank.client("payments") as client:
         yield client
+
+
+@pytest.fixture
+def own_account(accounts: httpx.Client) -> OwnAccount:
+    """An account of a new holder at the accounts service."""
+    found = accounts.post("/v1/accounts", json=new_account()).json()
+    return OwnAccount(found["account_id"], "EUR", "gold")
+
+
+@pytest.fixture
+def holder(bank: Bank, own_account: OwnAccount) -> Iterator[WebUser]:
+    """The cardholder of the account."""
+    with logged_in(bank, add_web_user(bank, Role.CARDHOLDER, own_account)) as user:
+        yield user
+
+
+@pytest.fixture
+def staff(bank: Bank) -> Iterator[WebUser]:
+    """A member of staff."""
+    with logged_in(bank, add_web_user(bank, Role.STAFF)) as user:
+        yield user
 
 
 @pytest.fixture

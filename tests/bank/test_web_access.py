@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.cookies import SimpleCookie
 from uuid import uuid4
@@ -11,7 +10,7 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 
-from harness.bank import Bank, new_account
+from harness.bank import Bank
 from harness.processes import run_command
 from harness.web import PASSWORD, WebUser, add_web_user, browser_client, logged_in
 from txbank import web
@@ -28,27 +27,6 @@ ROUTES = [
     if isinstance(route, APIRoute)
     for method in sorted(route.methods or ())
 ]
-
-
-@pytest.fixture
-def own_account(accounts: httpx.Client) -> OwnAccount:
-    """An account of a new holder at the accounts service."""
-    found = accounts.post("/v1/accounts", json=new_account()).json()
-    return OwnAccount(found["account_id"], "EUR", "gold")
-
-
-@pytest.fixture
-def holder(bank: Bank, own_account: OwnAccount) -> Iterator[WebUser]:
-    """The cardholder of the account."""
-    with logged_in(bank, add_web_user(bank, Role.CARDHOLDER, own_account)) as user:
-        yield user
-
-
-@pytest.fixture
-def staff(bank: Bank) -> Iterator[WebUser]:
-    """A member of staff."""
-    with logged_in(bank, add_web_user(bank, Role.STAFF)) as user:
-        yield user
 
 
 def path_of(route: str, account: OwnAccount) -> str:

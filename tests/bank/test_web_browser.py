@@ -275,6 +275,20 @@ def test_everything_works_by_keyboard(site: Site) -> None:
 
 
 @pytest.mark.long
+def test_a_page_that_stays_open_shows_nothing_new_after_the_log_out(site: Site) -> None:
+    account_id = book(site.staff())
+    holder = site.log_in("ada@example.org")
+    open_account_page(holder, account_id)
+    other = site.log_in("ada@example.org")
+    tab = holder.context.new_page()
+    tab.goto("/")
+    tab.get_by_role("button", name="Log out").click()
+    buy(other, account_id, "Corner Books", "1.00")
+    expect(holder.get_by_role("heading", name="You are logged out")).to_be_visible()
+    expect(holder.locator("#available")).to_have_count(0)
+
+
+@pytest.mark.long
 def test_axe_finds_nothing_on_the_main_pages(site: Site) -> None:
     staff = site.staff()
     account_id = book(staff)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from html import escape
 from typing import Any
 from uuid import uuid4
@@ -10,32 +9,11 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from harness.bank import IBAN, Bank, new_account
+from harness.bank import IBAN, Bank
 from harness.web import PASSWORD, WebUser, add_web_user, logged_in
 from txbank.web.users import OwnAccount, Role
 
 BOOK = "/staff/accounts/new"
-
-
-@pytest.fixture
-def own_account(accounts: httpx.Client) -> OwnAccount:
-    """An account of a new holder at the accounts service."""
-    found = accounts.post("/v1/accounts", json=new_account()).json()
-    return OwnAccount(found["account_id"], "EUR", "gold")
-
-
-@pytest.fixture
-def holder(bank: Bank, own_account: OwnAccount) -> Iterator[WebUser]:
-    """The cardholder of the account."""
-    with logged_in(bank, add_web_user(bank, Role.CARDHOLDER, own_account)) as user:
-        yield user
-
-
-@pytest.fixture
-def staff(bank: Bank) -> Iterator[WebUser]:
-    """A member of staff."""
-    with logged_in(bank, add_web_user(bank, Role.STAFF)) as user:
-        yield user
 
 
 def booking(**other: str) -> dict[str, str]:

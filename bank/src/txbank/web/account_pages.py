@@ -16,7 +16,7 @@ from txbank.web.activity import Activity, read_activity
 from txbank.web.live import Live, Watch
 from txbank.web.pages import fragment, page
 from txbank.web.services import Services
-from txbank.web.sessions import find_session
+from txbank.web.sessions import is_open
 from txbank.web.users import OwnAccount
 from txbank.web.visitor import COOKIE, AccountOf, ServicesOf, only_cardholders
 from txplatform_client import TxPlatformClientError
@@ -46,10 +46,13 @@ async def follow_account(
 
     def still_logged_in() -> bool:
         with database.transaction() as connection:
-            return find_session(connection, request.cookies[COOKIE]) is not None
+            return is_open(connection, request.cookies[COOKIE])
 
     with live.watch(account.account_id) as watch:
-        while not watch.closed and await run_in_threadpool(still_logged_in):
+        while not watch.closed:
+            if not await run_in_threadpool(still_logged_in):
+                yield ServerSentEvent(event="activity", raw_data=fragment("logged_out.html"))
+                return
             activity = await _read_up_to_date(services, account, watch)
             html = fragment("activity.html", account=account, activity=activity)
             yield ServerSentEvent(event="activity", raw_data=html)

@@ -8,7 +8,7 @@ from txplatform_client import AccountBalance, Client, ProblemError
 from txplatform_client.transactions import Posting, Transaction
 
 ROWS = 30
-"""So many purchases are shown, and the payments among them."""
+"""The number of rows that are shown."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import asyncio
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from uuid import uuid4
 
@@ -22,6 +22,7 @@ from txplatform_client.kafka.outbound import OUTBOUND
 _BATCH = 500
 _POLL_S = 0.25
 _OFFSETS_TIMEOUT_S = 10
+_LONGEST_WAIT_S = 60
 
 
 class Watch:
@@ -45,8 +46,9 @@ class Watch:
         self._changed.set()
 
     async def changed(self) -> None:
-        """Wait for a change. Several changes that were noted meanwhile count as one."""
-        await self._changed.wait()
+        """Wait for a change, a minute at most. Changes that were noted meanwhile count as one."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), _LONGEST_WAIT_S)
         self._changed.clear()
 
 

@@ -18,6 +18,8 @@ WINDOW = timedelta(minutes=15)
 MOST_PER_USER, MOST_PER_ADDRESS = 5, 50
 """So many failed attempts within `WINDOW` are judged; further ones are refused unseen."""
 
+_OPEN = "token_sha256 = %s AND used_at >= now() - %s AND began_at >= now() - %s"
+
 
 class LoginRefusedError(TxBankError):
     """The user name or the password is wrong, or there were too many attempts."""
@@ -72,16 +74,22 @@ def log_in(database: Database, user_name: str, password: str, address: str) -> t
         return token, User(user_name, Role(user["role"]))
 
 
-def find_session(connection: Connection, token: str) -> User | None:
+def use_session(connection: Connection, token: str) -> User | None:
     """Return the user of a session, and note that it is used; None if it has ended."""
     row = connection.execute(
         "UPDATE sessions SET used_at = now() FROM users"
-        " WHERE token_sha256 = %s AND users.user_name = sessions.user_name"
-        " AND used_at >= now() - %s AND began_at >= now() - %s"
-        " RETURNING users.user_name, role",
+        f" WHERE users.user_name = sessions.user_name AND {_OPEN} RETURNING users.user_name, role",
         (_digest(token), IDLE, LONGEST),
     ).fetchone()
     return User(row["user_name"], Role(row["role"])) if row else None
+
+
+def is_open(connection: Connection, token: str) -> bool:
+    """Return whether a session has not ended. Pages that are only open do not prolong it."""
+    found = connection.execute(
+        f"SELECT 1 FROM sessions WHERE {_OPEN}", (_digest(token), IDLE, LONGEST)
+    )
+    return found.fetchone() is not None
 
 
 def log_out(connection: Connection, token: str) -> None:

@@ -10,7 +10,7 @@ from txbank.database import DatabaseOf
 from txbank.errors import TxBankError
 from txbank.fields import IdPath
 from txbank.web.services import Services
-from txbank.web.sessions import find_session
+from txbank.web.sessions import use_session
 from txbank.web.users import OwnAccount, Role, User, accounts_of
 
 COOKIE = "session"
@@ -25,7 +25,7 @@ def _user_of(request: Request, database: DatabaseOf) -> User:
     user = None
     if token:
         with database.transaction() as connection:
-            user = find_session(connection, token)
+            user = use_session(connection, token)
     if user is None:
         raise NotLoggedInError("Nobody is logged in.")
     request.state.user = user
