@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -35,6 +35,8 @@ class Site:
 
     everything: Everything
     browser: Browser
+    refused: list[str] = field(default_factory=list)
+    """Errors of scripts, and what the content security policy refused."""
 
     @property
     def url(self) -> str:
@@ -46,13 +48,18 @@ class Site:
         context: BrowserContext = self.browser.new_context(base_url=self.url)
         context.set_default_timeout(30_000)
         page = context.new_page()
-        page.on("pageerror", lambda error: pytest.fail(str(error)))
+        context.on("weberror", lambda error: self.refused.append(str(error.error)))
+        context.on("console", lambda message: self._note(message.text))
         page.goto("/login")
         page.get_by_label("User name").fill(name)
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Log in").click()
         expect(page.get_by_role("button", name="Log out")).to_be_visible()
         return page
+
+    def _note(self, message: str) -> None:
+        if "Content Security Policy" in message:
+            self.refused.append(message)
 
     def staff(self) -> Page:
         """Log in as a member of staff."""
@@ -71,7 +78,9 @@ class Site:
 def site(everything: Everything, browser: Browser) -> Iterator[Site]:
     """The bank and the platform, running."""
     with everything.platform(), everything.bank.running():
-        yield Site(everything, browser)
+        site = Site(everything, browser)
+        yield site
+        assert site.refused == []
         for context in browser.contexts:
             context.close()
 
@@ -263,8 +272,8 @@ def test_everything_works_by_keyboard(site: Site) -> None:
     go_to(holder, "Buy")
     holder.keyboard.press("Enter")
     holder.wait_for_url(re.compile("/purchase$"))
-    for field, text in (("Shop", "Corner Books"), ("Amount", "12.50")):
-        go_to(holder, field)
+    for label, text in (("Shop", "Corner Books"), ("Amount", "12.50")):
+        go_to(holder, label)
         holder.keyboard.type(text)
     go_to(holder, "Pay by card")
     holder.keyboard.press("Enter")

@@ -64,6 +64,13 @@ def test_the_wheel_has_the_migrations_the_demo_data_and_the_api_page(wheel: Path
     assert {f"txplatform/api/swagger_ui/{name}" for name in page} <= names
 
 
+def test_the_wheel_of_the_bank_has_its_migrations_templates_and_static_files(folder: Path) -> None:
+    names = set(zipfile.ZipFile(built(folder, ROOT / "bank")).namelist())
+    source = ROOT / "bank" / "src"
+    kept = [path for path in source.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    assert {str(path.relative_to(source)) for path in kept} <= names
+
+
 def test_the_client_runs_from_its_wheel_without_the_platform(
     client_wheel: Path, folder: Path
 ) -> None:
