@@ -41,7 +41,7 @@ def path_of(route: str, account: OwnAccount) -> str:
 
 
 def test_the_routes_that_are_tried_are_all_of_the_application() -> None:
-    app = create_pages(web.ROUTERS, https=False)
+    app = create_pages(web.ROUTERS)
     assert len(ROUTES) > 20
     assert {("GET", "/"), ("GET", "/accounts/{account_id}/live"), ("GET", "/staff")} <= {*ROUTES}
     mounts = [each for each in app.routes if getattr(each, "path", "") == "/static"]

@@ -21,6 +21,7 @@ from txbank.web import (
     staff_payments,
     staff_settlement,
 )
+from txbank.web.browser_rules import BrowserRules
 from txbank.web.live import Live
 from txbank.web.pages import create_pages
 from txbank.web.services import Services
@@ -72,13 +73,13 @@ def services_of(common: CommonSettings, settings: WebSettings) -> Services:
 
 
 def _prepare(app: FastAPI, common: CommonSettings, settings: WebSettings) -> Sequence[Worker]:
-    pages = create_pages(ROUTERS, https=settings.https)
+    pages = create_pages(ROUTERS)
     live = Live(common)
     pages.state.database = app.state.database
     pages.state.services = services_of(common, settings)
     pages.state.https = settings.https
     pages.state.live = live
-    app.mount("", pages)
+    app.mount("", BrowserRules(pages, https=settings.https))
     return [live]
 
 

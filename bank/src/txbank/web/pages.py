@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from txbank.tracing import correlation_id, logger, traceparent
-from txbank.web.browser_rules import BrowserRules, check_origin
+from txbank.web.browser_rules import check_origin
 from txbank.web.visitor import NotLoggedInError
 from txbank.web.words import WORDS
 from txplatform_client import Money, NoResponseError, ProblemError
@@ -83,7 +83,7 @@ def see(path: str) -> RedirectResponse:
     return RedirectResponse(path, HTTPStatus.SEE_OTHER)
 
 
-def create_pages(routers: Sequence[APIRouter], *, https: bool) -> FastAPI:
+def create_pages(routers: Sequence[APIRouter]) -> FastAPI:
     """Return the application with the pages of these routers."""
     app = FastAPI(
         openapi_url=None, redirect_slashes=False, dependencies=[Depends(_only_from_our_pages)]
@@ -91,7 +91,6 @@ def create_pages(routers: Sequence[APIRouter], *, https: bool) -> FastAPI:
     for router in routers:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=_FOLDER / "static"))
-    app.add_middleware(BrowserRules, https=https)
     for kind, handler in _HANDLERS.items():
         app.add_exception_handler(kind, handler)
     return app
