@@ -138,6 +138,7 @@ def test_each_new_message_has_an_id_of_its_own() -> None:
         ({"payment_id": " "}, "payment_id"),
         ({"payment_id": "x" * 65}, "payment_id"),
         ({"payment_id": "a\tb"}, "payment_id"),
+        ({"reference": "\ud800"}, "surrogates"),
         ({"amount": -1}, "amount"),
         ({"amount": 10**15}, "amount"),
         ({"amount": 12.5}, "amount"),

@@ -91,12 +91,12 @@ def build(
         MessageError: A field has a value that the platform would park.
     """
     topic = message.TOPIC
-    value = msgspec.json.encode(message)
     try:
+        value = msgspec.json.encode(message)
         _DECODERS[topic].decode(value)
         if (currency := getattr(message, "currency", None)) is not None:
             decimals_of(currency)
-    except (msgspec.ValidationError, MoneyError) as error:
+    except (msgspec.ValidationError, MoneyError, UnicodeEncodeError) as error:
         raise MessageError(f"The message for {topic} cannot be sent: {_words(error)}") from error
     headers = {
         "ce_specversion": "1.0",
