@@ -120,7 +120,7 @@ def _add(arguments: argparse.Namespace) -> int:
         recorded = add_ruleset(connection, ruleset, by=_author(arguments))
         currencies = account_currencies(connection)
     if arguments.json:
-        return _print_json(ruleset_response(recorded.book, ruleset.id))
+        return _print_json(ruleset_response(recorded.book, ruleset.id, currencies))
     warnings = shortened(lint(ruleset, currencies))
     sys.stderr.writelines(f"warning: {warning}\n" for warning in warnings)
     how = "already existed" if recorded.replayed else "added"
@@ -208,7 +208,7 @@ def _list(arguments: argparse.Namespace) -> int:
 def _show(arguments: argparse.Namespace) -> int:
     with _connect() as connection:
         book, progress = read_book(connection), read_progress(connection)
-    response = ruleset_response(book, arguments.id)
+        response = ruleset_response(book, arguments.id, account_currencies(connection))
     shadowings = [
         shadowing_response(each, progress.get(each.shadowing_id))
         for each in book.shadowings_of(arguments.id)
