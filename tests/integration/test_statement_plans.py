@@ -57,6 +57,7 @@ from txplatform.projections.runner import project_batch
 from txplatform.projections.transaction_history import get_transaction
 from txplatform.projections.transaction_list import list_transactions
 from txplatform.projections.transactions import TRANSACTIONS
+from txplatform.projections.waiting_advices import WAITING_ADVICES, waiting_advices
 from txplatform.publisher.event_feed import EventFeed
 from txplatform.publisher.parked_messages import ParkedMessages
 from txplatform.publisher.rejected_messages import RejectedMessages
@@ -92,6 +93,8 @@ FROM generate_series(1, {ROWS}) n;
 INSERT INTO payments
 SELECT 1, false, false, 'more-' || n, 'big' FROM generate_series(1, {ROWS}) n;
 INSERT INTO payments SELECT 1, false, false, 'p', 'more-' || n FROM generate_series(1, 500) n;
+INSERT INTO waiting_advices
+SELECT 1, now(), 'big', 'payment:more-' || n FROM generate_series(1, {ROWS}) n;
 INSERT INTO inbound_messages (
     cluster_id, topic, topic_id, partition, "offset", withheld, content_hmac, traceparent,
     account_id, business_key, first_status, status, reason, parked_number
@@ -212,6 +215,8 @@ def steps(connection: psycopg.Connection, shadower: Shadower) -> Steps:
         "due holds": lambda: due_holds(connection, limit=200),
         "project": lambda: project_batch(connection, TRANSACTIONS, 5),
         "project payments": lambda: project_batch(connection, PAYMENTS, 30),
+        "project waiting advices": lambda: project_batch(connection, WAITING_ADVICES, 30),
+        "waiting advices": lambda: waiting_advices(connection),
         "payments elsewhere": lambda: PaymentsElsewhere(
             connection, [PendingCommand(payment("acc-1", "p", 1), ORIGIN)]
         ),
@@ -308,6 +313,18 @@ EXPECTED: dict[str, set[str]] = {
         "checkpoints by name, filter on position",
         "update checkpoints",
     },
+    "project waiting advices": {
+        *_NEXT_EVENTS,
+        "events by position, filter on topic",
+        "waiting_advices by account_id, business_key",
+        "insert waiting_advices",
+        "delete waiting_advices",
+        "Tid Scan of waiting_advices",  # of the rows that the index has found
+        *_CHECKPOINT,
+        "checkpoints by name, filter on position",
+        "update checkpoints",
+    },
+    "waiting advices": {"waiting_advices in order of recorded_at"},
     "payments elsewhere": {"events by event_key, filter on originator_id", *_KEY},
     "payments on two accounts": {
         "payments in order of payment_id",  # the index of repeated ones

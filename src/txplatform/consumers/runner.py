@@ -37,6 +37,7 @@ from txplatform.processing.account_cache import AccountCache
 from txplatform.processing.snapshots import take_snapshots
 from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.projections.payments import on_two_accounts
+from txplatform.projections.waiting_advices import waiting_advices
 from txplatform.settings import Settings
 from txplatform.telemetry import correlation_id, logger
 
@@ -113,6 +114,7 @@ class InboundConsumer:
                 apply_waited(self._connected())
                 self._alarms = find_alarms(self._connected())
                 self._metrics.on_two_accounts.set(len(on_two_accounts(self._connected())))
+                self._metrics.show_waiting(waiting_advices(self._connected()))
                 self._metrics.show(assignment.lags(), self._deferred.messages, self._alarms)
                 self._check_at = monotonic() + (0 if self._deferred.retried else _CHECK_EVERY_S)
         polled = broker.poll(self._settings.consumer_batch_messages, _POLL_S, assignment.origin)

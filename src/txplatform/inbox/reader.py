@@ -21,6 +21,7 @@ from txplatform.contracts.messages import AccountStatusChangedMessage, CreditLim
 from txplatform.domain.events import WaitingMessageRejected
 from txplatform.domain.events.event import AdviceEvent
 from txplatform.domain.ids import AccountId, account_stream
+from txplatform.domain.keys import rejected_key
 from txplatform.eventstore.mapper import decode_event
 from txplatform.eventstore.statements import row_equals
 from txplatform.inbox.message import ReceivedMessage
@@ -41,7 +42,7 @@ LEFT JOIN LATERAL (
         CASE WHEN e.topic = '{WaitingMessageRejected.TOPIC}' THEN 'parked' ELSE 'applied' END
         AS status
     FROM (VALUES
-        (1, 'rejected:' || m.business_key, 'account-' || m.account_id),
+        (1, '{rejected_key("")}' || m.business_key, 'account-' || m.account_id),
         (2, m.business_key, 'account-' || m.account_id)
     ) AS wanted (nth, event_key, stream)
     CROSS JOIN LATERAL (
