@@ -167,8 +167,8 @@ def steps(connection: psycopg.Connection, shadower: Shadower) -> Steps:
         first, *_ = list_messages(connection, status=MessageStatus.PARKED).items
         with connection.transaction():
             stored_message(connection, first.id, for_update=True)
-            writer.discard(connection, first.id, "why")
-        writer.settle(connection, first.id, MessageOutcome(MessageStatus.APPLIED))
+            writer.discard(connection, first.id, "why", OPERATOR)
+        writer.settle(connection, first.id, MessageOutcome(MessageStatus.APPLIED), OPERATOR)
         parked = MessageOutcome(MessageStatus.PARKED, reason="why")
         deduplicate_parked(connection, [message(2)], [bytes(32)], [parked])
 
@@ -367,7 +367,9 @@ EXPECTED: dict[str, set[str]] = {
         "update inbound_messages",
     },
     "deferred messages": {
-        "inbound_messages in order of account_id, id",  # the index of deferred messages
+        # the index of deferred messages
+        "inbound_messages in order of account_id, id",
+        *_CONTENTS,
     },
     "positions": {
         "insert inbound_positions",

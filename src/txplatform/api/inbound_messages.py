@@ -41,6 +41,7 @@ EXAMPLE = InboundMessageResponse(
     flags=[],
     withheld=False,
     resolved_at=None,
+    resolved_by=None,
     resolution=None,
 )
 EXAMPLES = (InboundMessagesResponse([EXAMPLE], inbound_cursors().write(EXAMPLE.id)),)

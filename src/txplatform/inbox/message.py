@@ -4,8 +4,12 @@ from datetime import datetime
 from typing import NamedTuple
 
 from txplatform.contracts.inbound_messages import MessageStatus
+from txplatform.domain.cause import KeyCause, OperatorCause, PartCause
 
 Headers = tuple[tuple[str, "bytes | None"], ...]
+
+Resolver = KeyCause | OperatorCause | PartCause
+"""Who retries or discards a message. Its text is stored with the message."""
 
 UNREADABLE_HEADERS: Headers = (("\N{REPLACEMENT CHARACTER}", None),)
 """Replaces the headers of a message if the client cannot decode them."""

@@ -33,7 +33,8 @@ CHANGES = (AccountStatusChangedMessage.TOPIC, CreditLimitChangedMessage.TOPIC)
 _MESSAGE_COLUMNS = """m.id, m.cluster_id, m.topic, m.partition, m."offset", m.sent_at,
     m.received_at, m.traceparent, m.account_id, m.business_key,
     coalesce(settled.status, m.status), m.reason, m.detail,
-    m.event_id, m.account_version, m.flags, m.withheld, m.resolved_at, m.resolution,
+    m.event_id, m.account_version, m.flags, m.withheld, m.resolved_at, m.resolved_by,
+    m.resolution,
     settled.topic, settled.originator_version, settled.state"""
 
 _SETTLED_BY = f"""

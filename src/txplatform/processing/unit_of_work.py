@@ -196,8 +196,11 @@ class UnitOfWork:
         Raises:
             AccountUnreadableError: The account's events cannot be read.
         """
-        if (error := self.failed.get(stream)) is not None:
-            raise AccountUnreadableError(stream, error) from error
+        match self.failed.get(stream):
+            case AccountUnreadableError() as error:
+                raise error
+            case Exception() as error:
+                raise AccountUnreadableError(stream, error) from error
         return self.accounts.get(stream) or Account.unopened(account_of(stream))
 
     def fail(self, stream: str, error: Exception) -> None:
@@ -274,16 +277,21 @@ class UnitOfWork:
                         account = self.accounts[stream] = Account.unopened(account_of(stream))
                     decode_event(*row).mutate(account)
             except Exception as error:  # noqa: BLE001  # altered bytes can raise any error
-                self.fail(stream, error)
+                self._fail_to_read(stream, error)
 
     def _add(self, rows: Iterable[StreamRow]) -> None:
         for row in rows:
             try:
                 event = decode_event(*row)
             except Exception as error:  # noqa: BLE001  # as above
-                self.fail(row[0], error)
+                self._fail_to_read(row[0], error)
             else:
                 self._prior[event.originator_id][event.key] = event
+
+    def _fail_to_read(self, stream: str, cause: Exception) -> None:
+        error = AccountUnreadableError(stream, cause)
+        error.__cause__ = cause
+        self.fail(stream, error)
 
 
 def _copy_conflicts(command: Command, account: Account | None) -> bool:
