@@ -28,7 +28,7 @@ _TEXTS = (
     *("2026-02-30", "20261120", "0000-01-01T00:00:00Z", "9999-12-31T23:59:59-23:59"),
     *("lost", "STOLEN", "none", "R05"),
 )
-_VALUES: tuple[Any, ...] = (
+VALUES: tuple[Any, ...] = (
     *_TEXTS,
     *(None, True, False, 0, -1, 1150, 12.5, 1e300, 10**30, 4111111111111111),
     *([], {}, ["4111111111111111"], {"id": None}, [[[{}]]]),
@@ -36,7 +36,7 @@ _VALUES: tuple[Any, ...] = (
 
 
 def _value(chance: random.Random) -> Any:
-    return chance.choice(_VALUES)
+    return chance.choice(VALUES)
 
 
 def _merchant(chance: random.Random) -> Any:
