@@ -26,7 +26,8 @@ from harness.waiting import wait_until
 from txplatform.contracts.messages import INBOUND
 from txplatform.database import Database
 from txplatform.inbox.message import ReceivedMessage
-from txplatform.inbox.reader import list_messages, message_that_waited, parked_after
+from txplatform.inbox.message_list import list_messages
+from txplatform.inbox.reader import message_that_waited, parked_after
 
 
 @pytest.fixture

@@ -45,8 +45,9 @@ from txplatform.inbox import positions, writer
 from txplatform.inbox.alarms import apply_waited, find_alarms
 from txplatform.inbox.contents import content_hmac, read_content_secret
 from txplatform.inbox.message import MessageOutcome, ReceivedMessage
+from txplatform.inbox.message_list import list_messages
 from txplatform.inbox.parking import deduplicate_parked
-from txplatform.inbox.reader import list_messages, stored_message
+from txplatform.inbox.reader import stored_message
 from txplatform.processing.all_accounts import all_accounts
 from txplatform.processing.pending_command import PendingCommand
 from txplatform.processing.unit_of_work import UnitOfWork

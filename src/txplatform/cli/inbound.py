@@ -20,11 +20,8 @@ from txplatform.contracts.encoding import rfc3339
 from txplatform.contracts.inbound_messages import InboundMessageResponse, MessageStatus
 from txplatform.contracts.messages import INBOUND
 from txplatform.inbox import positions
-from txplatform.inbox.reader import (
-    StoredMessage,
-    list_messages,
-    stored_message,
-)
+from txplatform.inbox.message_list import list_messages
+from txplatform.inbox.reader import StoredMessage, stored_message
 from txplatform.pluralize import pluralize
 from txplatform.settings import load_settings
 
