@@ -13,7 +13,7 @@ from txplatform.importing.platform_api import PlatformApi
 from txplatform.importing.records import FileRecord, RecordOutcome, Result
 
 _MAX_BYTES = 900_000
-"""The size of a batch; the API takes at least 1 MiB."""
+"""The size of a batch, below the 1 MiB that proxies commonly allow."""
 
 _PAUSE_S = 0.5
 
