@@ -37,13 +37,9 @@ class RetryRequest(RequestBody):
     reason: Annotated[FreeText, Field(description="The `reason` of the messages.")]
     after_id: Annotated[
         int,
+        Field(strict=True, ge=0, le=2**63 - 1),
         null_as(0, int),
-        Field(
-            strict=True,
-            ge=0,
-            le=2**63 - 1,
-            description="`next_after_id` of the previous response, to go on.",
-        ),
+        Field(description="`next_after_id` of the previous response, to go on."),
     ] = 0
 
 

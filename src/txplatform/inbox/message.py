@@ -17,7 +17,7 @@ UNREADABLE_HEADERS: Headers = (("\N{REPLACEMENT CHARACTER}", None),)
 
 ACCOUNT_UNREADABLE = "account_unreadable"
 INTERNAL_ERROR = "internal_error"
-"""The reasons for deferring a message; `internal_error` also parks a message.
+"""The reasons for deferring a message, which also park one that cannot be tried again.
 
 A deferred message has the status `waiting`, a reason and no event. It is tried again until its
 account can be decided on.
