@@ -16,6 +16,7 @@ import psycopg
 
 from txplatform.database import PASSING_FAULTS, Database
 from txplatform.database_clock import DatabaseClock
+from txplatform.decisions.appender import Appender
 from txplatform.decisions.errors import QueueFullError
 from txplatform.decisions.metrics import DecisionMetrics
 from txplatform.decisions.request import LaneRequest
@@ -61,7 +62,7 @@ class Lane:
         self._queue: deque[LaneRequest[Any]] = deque()
         self._wake = asyncio.Event()
         self._stopping = False
-        self._cursor: psycopg.AsyncCursor | None = None
+        self._session: tuple[psycopg.AsyncCursor, Appender] | None = None
         self._log = logger("decisions")
         self._logs_events = self._log.is_enabled_for(DEBUG)
 
@@ -144,14 +145,16 @@ class Lane:
 
     async def _commit(self, batch: Sequence[LaneRequest[Any]]) -> list[LaneRequest[Any]]:
         started = perf_counter()
-        cursor = await self._connected()
+        cursor, appender = await self._connected()
         rules = await self._rules.current(cursor.connection)
         work = UnitOfWork(self._cache)
         for request in batch:
             request.join(work)
         await run_queries_async(cursor, work.load())
         done, again = self._perform_all(batch, work, rules)
-        await run_queries_async(cursor, work.append())
+        for query in work.append():
+            assert query.take is not None
+            query.take(await appender.append(query.parameters))
         work.cache_accounts()
         settled = []
         for request in done:
@@ -225,17 +228,22 @@ class Lane:
         self._snapshots.forget()
         await self._disconnect()
 
-    async def _connected(self) -> psycopg.AsyncCursor:
-        if self._cursor is None:
+    async def _connected(self) -> tuple[psycopg.AsyncCursor, Appender]:
+        if self._session is None:
             connection = await self._database.connect_async()
-            self._cursor = connection.cursor(binary=True)
-            await self._clock.measure_async(connection)
-        return self._cursor
+            try:
+                await self._clock.measure_async(connection)
+                appender = await Appender.prepare(connection)
+            except BaseException:
+                await connection.close()
+                raise
+            self._session = connection.cursor(binary=True), appender
+        return self._session
 
     async def _disconnect(self) -> None:
-        cursor, self._cursor = self._cursor, None
-        if cursor is not None:
-            await cursor.connection.close()
+        session, self._session = self._session, None
+        if session is not None:
+            await session[0].connection.close()
 
 
 def _in_time(batch: Iterable[LaneRequest[Any]], cause: Exception) -> list[LaneRequest[Any]]:
