@@ -12,7 +12,7 @@ from txplatform.importing.records import FileRecord, RecordOutcome, Result
 from txplatform_client import ClearingResult, Client
 
 _MAX_BYTES = 900_000
-"""The size of a batch; the API takes at least 1 MiB."""
+"""The size of a batch, below the 1 MiB that proxies commonly allow."""
 
 _PAUSE_S = 0.5
 
