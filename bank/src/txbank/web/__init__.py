@@ -9,7 +9,7 @@ from pydantic_settings import SettingsConfigDict
 
 from txbank.part import Worker
 from txbank.service import Service
-from txbank.settings import CommonSettings, ServiceSettings
+from txbank.settings import CommonSettings, ServiceSettings, SettingsError
 from txbank.web import (
     account_pages,
     card_page,
@@ -52,8 +52,8 @@ class WebSettings(ServiceSettings):
     payments_url: str = Field(
         default="http://127.0.0.1:8102", description="Base URL of the payments service."
     )
-    key: SecretStr = Field(
-        default=SecretStr(""), description="API key with all scopes of accounts and payments."
+    key: SecretStr | None = Field(
+        default=None, description="API key with all scopes of accounts and payments."
     )
     https: bool = Field(
         default=False,
@@ -63,7 +63,16 @@ class WebSettings(ServiceSettings):
 
 
 def services_of(common: CommonSettings, settings: WebSettings) -> Services:
-    """Return clients of the services that the web bank calls."""
+    """Return clients of the services that the web bank calls.
+
+    Raises:
+        SettingsError: A key is not set.
+    """
+    if settings.key is None:
+        raise SettingsError(
+            "Invalid setting: TXBANK_WEB_KEY is not set.",
+            next_step="Create a key with `txbank keys create`; bank/README.md names the scopes.",
+        )
     return Services(
         common,
         accounts_url=settings.accounts_url,

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
 
-from txplatform_client import AccountBalance, Client, ProblemError
-from txplatform_client.transactions import Posting, Transaction
+from txplatform_client import AccountBalance, Client, Posting, ProblemError, Transaction
 
 ROWS = 30
 """The number of rows that are shown."""

@@ -95,7 +95,7 @@ class Services:
                 traceparent=traceparent,
             )
 
-        self.platform = client(common.platform_url, common.platform_key.get_secret_value())
+        self.platform = client(common.platform_url, common.required_platform_key)
         self._accounts = client(accounts_url, key)
         self._payments = client(payments_url, key)
 

@@ -12,7 +12,7 @@ from txbank.web.forms import Form, Posted
 from txbank.web.pages import page
 from txbank.web.services import Services
 from txbank.web.visitor import ServicesOf, only_staff
-from txplatform_client import ClearingResults
+from txplatform_client.settlement import ClearingResults
 
 router = APIRouter(prefix="/staff/settlement", dependencies=[Depends(only_staff)])
 
