@@ -17,6 +17,8 @@ from harness.waiting import wait_until
 from harness.web import PASSWORD, add_web_user
 from txbank.web.users import Role
 
+WAITING = '{"clearing_id": "c-1", "account_id": "unknown", "amount": 1, "currency": "EUR"}'
+BAD = '{"clearing_id": "c-2", "account_id": "unknown", "amount": -1, "currency": "EUR"}'
 AXE = Path(__file__).with_name("vendored") / "axe.min.js"
 
 expect.set_options(timeout=30_000)
@@ -149,8 +151,12 @@ def test_staff_book_an_account_and_its_holder_buys_pays_and_sees_the_payment_bou
     expect_balance(holder, available="2,457.50", balance="0.00", pending="-42.50")
 
     staff.get_by_role("link", name="Settle its holds").click()
+    lines = staff.get_by_label("Clearings")
+    lines.fill(f"{lines.input_value()}\n{WAITING}\n{BAD}")
     staff.get_by_role("button", name="Settle").click()
-    expect(staff.locator("#count-clean")).to_have_text("1")
+    for name, shown in (("clean", "42.50 EUR"), ("waiting", "c-1"), ("bad", "amount: must be")):
+        expect(staff.locator(f"#count-{name}")).to_have_text("1")
+        expect(staff.locator(f"#{name}")).to_contain_text(shown)
     expect_balance(holder, available="2,457.50", balance="-42.50", pending="0.00")
 
     wait_until(lambda: site.knows(account_id), message="the account at payments")
