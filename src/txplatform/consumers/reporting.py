@@ -1,4 +1,4 @@
-"""What the consumer tells operators: its health, and log lines about messages."""
+"""Report the consumer's health, and log messages and accounts that need an operator."""
 
 from collections.abc import Sequence
 from logging import DEBUG, WARNING

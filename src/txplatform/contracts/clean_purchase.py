@@ -1,7 +1,7 @@
-"""Parse the usual purchase without the model, which takes four times as long.
+"""Parse the usual purchase four times as fast as its model does.
 
 The usual purchase has exactly the required fields and a whole merchant, and cleaning would change
-none of them. All other bodies are left to the model, also to say what is wrong with them.
+none of them. The model parses all other bodies, and names the fields that are invalid.
 """
 
 import re
