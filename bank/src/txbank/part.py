@@ -28,7 +28,7 @@ class Part(Protocol):
 
 
 class Worker(Part, Protocol):
-    """A part that works in the background, and tells how it is."""
+    """A part that works in the background, and reports its health."""
 
     health: Health
 

@@ -1,4 +1,4 @@
-"""What makes up a service, and the parts of the process that runs it."""
+"""A service: its parts, and the process that runs them."""
 
 import socket
 import threading
@@ -89,7 +89,7 @@ class RunningService:
 
     @property
     def url(self) -> str:
-        """Where the service listens."""
+        """The address at which the service listens."""
         return self._api.url
 
     def _health(self) -> tuple[bool, Mapping[str, Health]]:

@@ -28,7 +28,7 @@ def begin_trace(given: str | None) -> str:
 
 
 def traceparent() -> str:
-    """Return the `traceparent` of what is being handled; outside of that, of a new trace."""
+    """Return the `traceparent` of the current request or message, or a new one."""
     return _current.get() or _new_trace()
 
 

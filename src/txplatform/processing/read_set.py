@@ -1,4 +1,4 @@
-"""What a unit of work has to read: the newest accounts, and earlier events of some accounts."""
+"""The accounts and earlier events that a unit of work has to read."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
@@ -30,7 +30,7 @@ class AccountUnreadableError(TxPlatformError):
 
 
 class ReadSet:
-    """What the next read has to find.
+    """The accounts and events that the next read has to find.
 
     Attributes:
         streams: The accounts.

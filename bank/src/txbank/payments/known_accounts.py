@@ -1,4 +1,4 @@
-"""What payments knows of accounts, told by the accounts service (event-carried state transfer).
+"""The opening times of accounts, copied from the accounts service's messages.
 
 The risk check needs the age of an account. It must not wait for another service, nor fail with it,
 so this service keeps a copy of its own, which may be a moment behind.

@@ -59,7 +59,7 @@ MOST_RETURNS = 3
 
 @dataclass(frozen=True)
 class Payer:
-    """What is known of the payer at the time of the payment.
+    """The payer's history at the time of the payment.
 
     Attributes:
         opened_at: When the account was opened; None if the accounts service has not told yet.

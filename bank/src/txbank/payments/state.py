@@ -13,7 +13,7 @@ class PaymentState(StrEnum):
 
 
 class Action(StrEnum):
-    """What staff or the payer's bank may do to a payment."""
+    """An action of staff or of the payer's bank on a payment."""
 
     RELEASE = "release"
     REFUSE = "refuse"

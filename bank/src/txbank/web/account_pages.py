@@ -62,7 +62,7 @@ async def follow_account(
 async def _read_up_to_date(
     services: Services, account: OwnAccount, watch: Watch
 ) -> Activity | None:
-    """Read an account until its list has what was published of it."""
+    """Read an account until its list has all published events."""
     while True:
         try:
             activity = await run_in_threadpool(read_activity, services.platform, account.account_id)

@@ -1,4 +1,4 @@
-"""What an account shows: its balance, and its newest purchases, payments and bounced payments."""
+"""The activity of an account: its balance, newest purchases, payments and bounced payments."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What every response tells the browser, and which requests of browsers are refused."""
+"""The security headers of every response, and the requests that are refused as forged."""
 
 from urllib.parse import urlsplit
 

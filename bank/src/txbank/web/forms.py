@@ -1,4 +1,4 @@
-"""A submitted form: what was typed, the values that were read from it, and what is wrong."""
+"""A submitted form: the text as typed, the values, and the errors."""
 
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -19,7 +19,7 @@ _SERVER_FAULT = 500
 
 
 class Form:
-    """What was typed into a form. The methods read a field, and note what is wrong with it.
+    """The fields of a submitted form, as typed. The methods read fields, and keep their errors.
 
     A method whose field is wrong returns an empty value, so use values only if the form is `ok`.
 

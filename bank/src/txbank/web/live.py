@@ -1,4 +1,4 @@
-"""Tells open pages of an account when the platform has published something about it.
+"""Notify the open pages of an account when the platform has published an event of the account.
 
 Every process reads all topics of the platform from their end on, since any of them may have pages
 open. Nothing is stored: a page that connects again reads the account anew.

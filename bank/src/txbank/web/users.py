@@ -29,7 +29,7 @@ class BadUserError(TxBankError):
 
 
 class Role(StrEnum):
-    """What a user may do."""
+    """The rights of a user."""
 
     CARDHOLDER = "cardholder"
     STAFF = "staff"

@@ -78,7 +78,7 @@ class Decision(Judgement):
 
 
 class DryRun(Judgement):
-    """What the decision on a purchase would be.
+    """The decision that a purchase would get.
 
     Attributes:
         event_id: None, since nothing is recorded.

@@ -78,7 +78,7 @@ class Retries(Body, kw_only=True):
 
 
 class RetriedMessages(Body):
-    """What became of retried messages.
+    """The outcomes of retried messages.
 
     Attributes:
         settled: The number of messages that are no longer parked.

@@ -31,7 +31,7 @@ _MAX_PAUSE_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a caller waits.
+    """The time that a caller waits.
 
     Attributes:
         timeout_s: How long one attempt waits for the connection, or for more of the response.
@@ -52,7 +52,7 @@ class Attempts:
 
     @property
     def timeout_s(self) -> float:
-        """How long the next attempt may wait."""
+        """The time that the next attempt may wait."""
         left_s = max(0.001, self._deadline - time.monotonic())
         return min(self._patience.timeout_s, left_s)
 

@@ -41,7 +41,7 @@ class Resumption:
 
     @property
     def timeout(self) -> httpx.Timeout:
-        """How long the next connection may take, and may then be quiet."""
+        """The time for the next connection, and for its silences afterwards."""
         return httpx.Timeout(self._attempts.timeout_s, read=QUIET_S)
 
     def event(self, received: ServerSentEvent) -> Event | None:

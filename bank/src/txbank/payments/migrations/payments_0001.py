@@ -1,4 +1,4 @@
-"""Payments with the history of their states, and what the accounts service told about accounts."""
+"""Payments with the history of their states, and the opening times of accounts."""
 
 from alembic import op
 

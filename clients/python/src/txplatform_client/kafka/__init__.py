@@ -1,7 +1,6 @@
 """Kafka: the messages of all topics, their records, and the detection of copies.
 
-No Kafka library is needed: a `Record` has what each of them sends, and `read` takes what each of
-them receives.
+A `Record` can be sent with any Kafka library, and `read` takes the messages of any Kafka library.
 """
 
 from txplatform_client.kafka.inbound import (
