@@ -110,6 +110,10 @@ def new_bank(postgres: PostgresServer, brokers: str = NOWHERE, **common: str) ->
         service.schema.migrate(settings)
         with psycopg.connect(found.service_url, row_factory=dict_row) as connection:
             api_keys.store_key(connection, key_id, key, name="test", scopes=service.scopes)
+    env |= {
+        "TXBANK_NOTIFICATIONS_ACCOUNTS_URL": f"http://127.0.0.1:{env['TXBANK_ACCOUNTS_PORT']}",
+        "TXBANK_NOTIFICATIONS_KEY": key,
+    }
     return Bank(env, databases, key)
 
 

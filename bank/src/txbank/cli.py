@@ -9,12 +9,14 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import dict_row
 
-from txbank import accounts, api_keys, payments, process
+from txbank import accounts, api_keys, notifications, payments, process
 from txbank.errors import TxBankError
 from txbank.service import Service
 from txbank.settings import load, refuse_unknown_settings
 
-SERVICES: dict[str, Service] = {each.name: each for each in (accounts.SERVICE, payments.SERVICE)}
+SERVICES: dict[str, Service] = {
+    each.name: each for each in (accounts.SERVICE, payments.SERVICE, notifications.SERVICE)
+}
 """All services of the bank, by name. To add one, write its package and list it here."""
 
 _SCOPES = {scope: each for each in SERVICES.values() for scope in each.scopes}

@@ -9,9 +9,8 @@ from typing import Any
 
 import psycopg
 import uvicorn
-from fastapi import APIRouter
+from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry, ProcessCollector
-from starlette.datastructures import State
 from starlette.types import ASGIApp
 
 from txbank.database import Database
@@ -43,7 +42,7 @@ class Service:
         routers: Its endpoints. They find `database` in `request.app.state`.
         problems: The problem type of each error of its domain.
         handlers: The effect of each message that it consumes, by topic.
-        prepare: Adds what else its endpoints need to `app.state`.
+        prepare: Adds what else its endpoints need to the application, and returns further workers.
     """
 
     name: str
@@ -53,7 +52,7 @@ class Service:
     routers: Sequence[APIRouter]
     problems: Mapping[type[TxBankError], ProblemType]
     handlers: Mapping[str, Handler] = field(default_factory=dict)
-    prepare: Callable[[State, CommonSettings, Any], None] = lambda *_: None
+    prepare: Callable[[FastAPI, CommonSettings, Any], Sequence[Worker]] = lambda *_: ()
 
     @property
     def schema(self) -> Schema:
@@ -79,7 +78,8 @@ class RunningService:
             )
         app = create_app(service.name, service.routers, service.problems, registry, self._health)
         app.state.database = self._database
-        service.prepare(app.state, common, settings)
+        app.state.registry = registry
+        self._workers += service.prepare(app, common, settings)
         self._database.open()
         self._api = Api(service.name, Edge(app, registry), settings)
         self.parts: list[Part] = [self._api, *self._workers]

@@ -1,10 +1,12 @@
 """The payments service: cardholders pay from a bank account, and some payments bounce."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from fastapi import FastAPI
 from pydantic_settings import SettingsConfigDict
-from starlette.datastructures import State
 
+from txbank.part import Worker
 from txbank.payments import api
 from txbank.payments.balances import Balances
 from txbank.payments.known_accounts import remember_account
@@ -28,8 +30,9 @@ class PaymentsSettings(ServiceSettings):
     port: int = 8102
 
 
-def _prepare(state: State, common: CommonSettings, _: ServiceSettings) -> None:
-    state.balances = Balances(common)
+def _prepare(app: FastAPI, common: CommonSettings, _: ServiceSettings) -> Sequence[Worker]:
+    app.state.balances = Balances(common)
+    return ()
 
 
 SERVICE = Service(
