@@ -51,6 +51,8 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
         strict_content_type=False,
+        # `Edge` makes the span of a request.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         responses={"4XX": _PROBLEM, 422: _PROBLEM, "5XX": _PROBLEM},
         generate_unique_id_function=lambda route: route.name,
     )
