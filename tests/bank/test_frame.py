@@ -161,6 +161,13 @@ def test_a_service_with_a_bad_setting_names_it_and_does_not_start(
     assert "Traceback" not in err
 
 
+def test_payments_without_a_key_of_the_platform_does_not_start(postgres: PostgresServer) -> None:
+    bank = new_bank(postgres)
+    env = {name: value for name, value in bank.env.items() if name != "TXBANK_PLATFORM_KEY"}
+    code, _, err = run_command("payments", env=env, program="txbank")
+    assert (code, "TXBANK_PLATFORM_KEY is not set" in err) == (1, True)
+
+
 def test_every_setting_is_in_the_readme() -> None:
     readme = (Path(__file__).parents[2] / "bank" / "README.md").read_text()
     names = [

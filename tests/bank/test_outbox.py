@@ -12,16 +12,19 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from harness.bank import new_account, new_bank
+from harness.inbound import execute
 from harness.kafka import Broker
 from harness.parts import running
 from harness.postgres import PostgresServer
 from harness.published import Published, read_topic
 from harness.waiting import wait_until
+from txbank import outbox
 from txbank.accounts import account
 from txbank.accounts.account import NewAccount, NewCreditLimit
-from txbank.database import Database
+from txbank.database import Connection, Database
 from txbank.outbox import Publisher
 from txbank.settings import CommonSettings
+from txplatform_client.kafka import AccountOpened
 
 LIMIT_CHANGED = "accounts.credit-limit-changed.v1"
 ACCOUNTS = [f"acc-{number}" for number in range(5)]
@@ -79,6 +82,35 @@ def test_messages_are_published_once_in_the_order_of_their_commits(
         change_limits(database, 40)
         bank.wait_until_published("accounts")
     assert versions(read_topic(topics, LIMIT_CHANGED)) == all_accounts(range(1, 41))
+
+
+def test_a_message_waits_for_the_commit_of_an_earlier_one_of_its_account(
+    postgres: PostgresServer,
+) -> None:
+    bank = new_bank(postgres)
+    blocked = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    with ThreadPoolExecutor(1) as pool, bank.connect("accounts") as first:
+
+        def add(connection: Connection, account_id: str, limit: int) -> None:
+            outbox.add(
+                connection,
+                AccountOpened(account_id=account_id, currency="EUR", credit_limit=limit),
+            )
+
+        def add_second() -> None:
+            with bank.connect("accounts") as second:
+                add(second, "other", 0)  # waits for nobody
+                second.commit()
+                add(second, "acc", 2)
+
+        add(first, "acc", 1)
+        adding = pool.submit(add_second)
+        database = bank.databases["accounts"]
+        wait_until(lambda: execute(database, blocked), message="the second to wait")
+        assert [topic for topic, _ in bank.outbox("accounts")] == [AccountOpened.TOPIC]
+        first.commit()
+        adding.result()
+    assert [body["credit_limit"] for _, body in bank.outbox("accounts", "acc")] == [1, 2]
 
 
 def test_of_two_publishers_one_publishes_until_it_ends(

@@ -82,5 +82,7 @@ def test_states_and_messages_are_those_of_the_model(
                 with pytest.raises(NotAllowedError):
                     payment.act(connection, "p", Action(step), reason)
         assert payment.read_payment(connection, "p").state == model.state
-        rows = connection.execute("SELECT topic FROM outbox WHERE key = %s", (ACCOUNT.encode(),))
+        rows = connection.execute(
+            "SELECT topic FROM outbox WHERE key = %s ORDER BY id", (ACCOUNT.encode(),)
+        )
         assert [row["topic"] for row in rows] == model.told

@@ -30,7 +30,6 @@ from txplatform_client import (
     Merchant,
     Money,
     Opening,
-    Pages,
     ProblemError,
     Purchase,
     Refund,
@@ -40,6 +39,7 @@ from txplatform_client import (
     StatusChange,
 )
 from txplatform_client.kafka import PaymentSubmitted, build
+from txplatform_client.pages import Pages
 
 BOOKS = Merchant("Corner Books", id="m-17", category_code="5942", country="USA")
 

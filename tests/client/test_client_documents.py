@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any, get_type_hints
 
 import pytest
+from httpx_sse import ServerSentEvent
 
 import txplatform_client
 from harness.documents import document
@@ -19,6 +20,8 @@ from txplatform_client import ClearingItem, Client, Decision, Event, Problem
 from txplatform_client.call import Call
 from txplatform_client.kafka import TOPICS
 from txplatform_client.kafka.inbound import INBOUND
+from txplatform_client.retries import Patience
+from txplatform_client.stream import Resumption
 
 OPENAPI = json.loads(document("openapi.json"))
 SCHEMAS = OPENAPI["components"]["schemas"]
@@ -108,6 +111,16 @@ def test_a_response_has_every_field_of_the_document(described: Described) -> Non
     if described.call.response is Decision:  # the other alternative is that of a dry run
         schema = schema["anyOf"][0]
     assert response_differences(described.call.response, schema, SCHEMAS) == []
+
+
+def test_the_stream_has_every_parameter_of_the_document() -> None:
+    resumption = Resumption("start", Patience(1, 1))
+    sent = {*resumption.call.query}
+    (example,) = SCHEMAS["EventsResponse"]["examples"][0]["items"]
+    resumption.event(ServerSentEvent(data=json.dumps(example)))
+    assert resumption.call.headers == {"Last-Event-ID": example["cursor"]}
+    sent |= {name.lower() for name in resumption.call.headers}
+    assert sent == {each["name"] for each in operations()[STREAM]["parameters"]}
 
 
 def test_the_streamed_event_has_every_field_of_the_document() -> None:

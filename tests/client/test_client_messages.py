@@ -131,17 +131,18 @@ def test_each_new_message_has_an_id_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("changed", "field"),
     [
-        ({"account_id": "a b"}, "account_id"),
+        ({"account_id": "a b"}, r"of 1 to 64 of A-Z .* at `\$.account_id`"),
         ({"account_id": ".."}, "account_id"),
         ({"account_id": "acc-1\n"}, "account_id"),
-        ({"payment_id": ""}, "payment_id"),
+        ({"payment_id": ""}, r"of 1 to 64 printable characters - at `\$.payment_id`"),
         ({"payment_id": " "}, "payment_id"),
         ({"payment_id": "x" * 65}, "payment_id"),
         ({"payment_id": "a\tb"}, "payment_id"),
+        ({"reference": "\ud800"}, "surrogates"),
         ({"amount": -1}, "amount"),
         ({"amount": 10**15}, "amount"),
         ({"amount": 12.5}, "amount"),
-        ({"currency": "eur"}, "currency"),
+        ({"currency": "eur"}, "three capital letters"),
         ({"currency": "XYZ"}, "XYZ"),
         ({"submitted_at": datetime(2026, 11, 20)}, "submitted_at"),  # noqa: DTZ001  # no offset
     ],

@@ -231,7 +231,7 @@ def test_a_response_without_the_promised_fields_is_an_error(kind: str) -> None:
         increment(server.url, kind)
 
 
-@pytest.mark.parametrize("url", ["localhost:8000", "", "ftp://host", "http://"])
+@pytest.mark.parametrize("url", ["localhost:8000", "", "ftp://host", "http://", "http://a:b"])
 def test_an_address_that_is_not_of_http_is_refused_at_once(kind: str, url: str) -> None:
     with pytest.raises(ValueError, match="not an address"):
         increment(url, kind)

@@ -132,6 +132,31 @@ def test_i3_a_file_sent_again_changes_nothing(own_api: RunningApi) -> None:
     assert row[1] <= 20
 
 
+def test_a_batch_may_have_1000_items_with_the_longest_fields(api: RunningApi, held: str) -> None:
+    """What is longer still is refused as a whole, and says how long a body may be."""
+    metadata = {f"{number:02}{'k' * 38}": "€" * 54 for number in range(20)}
+    assert 4000 < sum(len(f"{name}{text}".encode()) for name, text in metadata.items()) <= 4096
+    merchant = {"id": "€" * 64, "name": "€" * 200, "category_code": "5942", "country": "USA"}
+    items = [
+        item(
+            held,
+            f"{number:04}{'€' * 60}",
+            amount=1,
+            reference="€" * 64,
+            merchant=merchant,
+            metadata=metadata,
+            occurred_at="2026-11-20T10:15:00.123456Z",
+            original_amount=999_999_999_999_999,
+            original_currency="EUR",
+        )
+        for number in range(1000)
+    ]
+    assert send(api, *items)["clean"] == 1000
+    refused = api.client.post(PATH, content=b'{"items": [' + b" " * 8_388_608 + b"]}")
+    assert (refused.status_code, refused.json()["type"]) == (413, "body-too-large")
+    assert "8388608 bytes" in refused.text
+
+
 def test_a_clearing_alone_and_in_a_batch_has_one_effect(api: RunningApi, held: str) -> None:
     """The id is unique within the account for both endpoints."""
     single = {"clearing_id": "c", "amount": 10, "currency": "USD", "final": False}
@@ -171,7 +196,7 @@ def test_items_that_do_not_fit_into_the_queue_can_be_sent_again(
         (b'{"items": {}}', 422, "validation"),
         (b'{"items": [1], "file": "x"}', 422, "validation"),
         (b'{"items": [%s]}' % b",".join([b"1"] * 1001), 422, "validation"),
-        (b" " * 1_048_577, 413, "body-too-large"),
+        (b" " * 8_388_609, 413, "body-too-large"),
     ],
 )
 def test_an_invalid_batch_is_refused_as_a_whole(

@@ -231,5 +231,5 @@ def test_an_api_that_cannot_be_reached_is_named(settlement: Platform, tmp_path: 
     url = "http://127.0.0.1:9"
     done = settlement.run(path, "--format", "csv", "--api-url", url, "--wait", "1")
     assert done.returncode == 1
-    assert f"The API at {url} cannot be used" in done.stderr
+    assert f"The import ended: {url} did not respond to POST /v1/clearings" in done.stderr
     assert "Traceback" not in done.stderr

@@ -55,6 +55,7 @@ def test_a_parked_message_is_retried_once_its_cause_is_gone(
     applied = resolve(client, message.id, "retries").json()
     assert (applied["status"], applied["reason"]) == ("applied", None)
     assert applied["event_id"]
+    assert applied["resolved_by"].startswith("test (key_")
     assert resolve(client, message.id, "retries").status_code == 409
 
 
@@ -66,6 +67,7 @@ def test_a_parked_message_is_discarded_with_a_reason(
     assert resolve(client, message.id, "discards").status_code == 400
     discarded = resolve(client, message.id, "discards", reason="Sent twice.").json()
     assert (discarded["status"], discarded["resolution"]) == ("discarded", "Sent twice.")
+    assert discarded["resolved_by"].startswith("test (key_")
     refused = resolve(client, message.id, "discards", reason="Again.")
     assert (refused.status_code, refused.json()["type"]) == (409, "message-not-parked")
 

@@ -208,6 +208,19 @@ def test_many_contradicting_lists_do_not_block_other_requests(own_api: RunningAp
     assert own_api.client.get("/v1/rulesets/lists@1").json()["warnings"] == warnings
 
 
+def test_warnings_know_the_currencies_of_the_accounts_as_lint_does(own_api: RunningApi) -> None:
+    rules = [{"rule": "amount_limit", "max_amount": 1000}]
+    for number, currency in enumerate(("EUR", "JPY")):
+        body = {"account_id": f"a{number}", "currency": currency, "credit_limit": 100}
+        assert own_api.client.post("/v1/accounts", json=body).status_code == 201
+        added = add(own_api.client, {"name": "retail", "version": number + 1, "rules": rules})
+        named = "rules[0] (amount_limit) has no currency, so 1000 means 10.00 EUR and 1,000 JPY"
+        found = [warning for warning in added.json()["warnings"] if warning.startswith(named)]
+        assert len(found) == number
+    read = own_api.client.get("/v1/rulesets/retail@1").json()
+    assert read["warnings"] == added.json()["warnings"]
+
+
 def test_each_invalid_rule_is_named_by_its_place(shared_api: RunningApi) -> None:
     rules = [{"rule": "amount_limit", "max_amount": 0}, {"rule": "velocity_count", "max_count": 3}]
     answer = add(shared_api.client, {"name": "retail", "version": 1, "rules": rules})

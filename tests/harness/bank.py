@@ -93,6 +93,7 @@ def new_bank(postgres: PostgresServer, brokers: str = NOWHERE, **common: str) ->
     env = {
         "TXBANK_KAFKA_BOOTSTRAP_SERVERS": brokers,
         "TXBANK_PLATFORM_URL": f"http://{NOWHERE}",
+        "TXBANK_PLATFORM_KEY": "nobody-asks-for-it",
         **{f"TXBANK_{name.upper()}": value for name, value in common.items()},
     }
     key_id, key = api_keys.new_key()

@@ -117,7 +117,7 @@ def refund(  # noqa: PLR0913  # a refund has as many fields
         _named(transaction_id),
         amount,
         currency,
-        merchant,
+        merchant=merchant,
         presented=presented,
     )
 

@@ -20,7 +20,7 @@ from harness.waiting import wait_until
 from txplatform.consumers.runner import InboundConsumer
 from txplatform.contracts.inbound_messages import InboundMessageResponse
 from txplatform.database import Database
-from txplatform.inbox.reader import list_messages
+from txplatform.inbox.message_list import list_messages
 from txplatform.settings import Settings
 
 OPENED = "accounts.account-opened.v1"

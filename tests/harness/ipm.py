@@ -39,16 +39,29 @@ def presentment(reference: str = "05205106325000000000019", **more: Any) -> dict
     }
 
 
-def trailer(messages: int) -> dict[str, Any]:
-    """Return the trailer of a file with this number of messages, its own included."""
-    return {"MTI": "1644", "DE24": "695", "PDS0306": f"{messages:08}", "DE71": messages}
+def trailer(messages: int, amount: int | None = None) -> dict[str, Any]:
+    """Return the trailer of a file with this number of messages, its own included.
+
+    Args:
+        messages: The number of messages.
+        amount: The sum of their amounts (DE 4); None for a trailer without it.
+    """
+    checksum = {} if amount is None else {"PDS0301": f"{amount:016}"}
+    return {
+        "MTI": "1644",
+        "DE24": "695",
+        **checksum,
+        "PDS0306": f"{messages:08}",
+        "DE71": messages,
+    }
 
 
 def write_ipm(
     path: Path, *messages: dict[str, Any], blocked: bool = True, encoding: str = "latin_1"
 ) -> Path:
     """Write a file with header, messages and trailer, and return its path."""
-    whole = [HEADER, *messages, trailer(len(messages) + 2)]
+    amount = sum(message.get("DE4") or 0 for message in messages)
+    whole = [HEADER, *messages, trailer(len(messages) + 2, amount)]
     return write_messages(path, *whole, blocked=blocked, encoding=encoding)
 
 

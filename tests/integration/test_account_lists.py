@@ -37,7 +37,7 @@ from txplatform.domain.events import EVENT_TYPES, AccountEvent
 from txplatform.domain.flags import Flag
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.domain.requests import HoldExpiry
-from txplatform.domain.transaction import TransactionState
+from txplatform.domain.transaction import Transaction, TransactionState
 from txplatform.eventstore.accounts import Accounts
 from txplatform.eventstore.statements import LoggedEvent
 from txplatform.projections.postings import KINDS, PostingFilters, list_postings
@@ -268,9 +268,9 @@ PROPERTY = settings(
 
 
 @PROPERTY
-@given(walks(), st.integers(1, 3))
+@given(walks(), st.integers(1, 3), st.none() | st.sampled_from(PostingKind))
 def test_i2_walks_through_postings_have_each_once_and_their_sum_while_others_arrive(
-    database: TestDatabase, steps: list[Step], limit: int
+    database: TestDatabase, steps: list[Step], limit: int, kind: PostingKind | None
 ) -> None:
     """A posting that arrives during a walk belongs to the next one."""
     empty_log(database)
@@ -280,23 +280,31 @@ def test_i2_walks_through_postings_have_each_once_and_their_sum_while_others_arr
             if not isinstance(step, str):
                 arrive(connection, step)
             elif step == "read":
-                pages.append(postings(connection, limit, pages[-1].next_cursor if pages else None))
+                cursor = pages[-1].next_cursor if pages else None
+                pages.append(postings(connection, limit, cursor, kind=kind))
                 if pages[-1].next_cursor is None:
-                    check_postings(connection, pages)
+                    check_postings(connection, pages, kind)
                     pages = []
 
 
-def check_postings(connection: psycopg.Connection, pages: list[PostingsResponse]) -> None:
-    """Check that the pages have all postings up to a version, which add up to what was owed."""
+def check_postings(
+    connection: psycopg.Connection, pages: list[PostingsResponse], kind: PostingKind | None
+) -> None:
+    """Check that the pages have all postings of a kind up to a version.
+
+    Those of all kinds add up to what was owed at that version.
+    """
     ((posted, version),) = {(page.posted, page.as_of_version) for page in pages}
     rows = [row for page in pages for row in page.items]
     account = Accounts(connection).account(ACCOUNT, version=version)
-    assert sum(row.amount for row in rows) == posted == account.posted
+    assert posted == account.posted
+    assert kind is not None or sum(row.amount for row in rows) == posted
     events = [logged.event for logged in read_whole_log(connection)]
     assert [(row.account_version, row.amount) for row in reversed(rows)] == [
         (event.originator_version, event.posted_change)
         for event in events
         if event.posted_change and event.originator_version <= version
+        if kind in (None, KINDS[type(event)])
     ]
 
 
@@ -305,7 +313,10 @@ def check_postings(connection: psycopg.Connection, pages: list[PostingsResponse]
 def test_walks_through_transactions_have_each_once_in_its_place_while_others_arrive(
     database: TestDatabase, steps: list[Step], limit: int, batch: int
 ) -> None:
-    """They have every transaction that the first page promises to be complete for."""
+    """They have every transaction that the first page promises to be complete for.
+
+    Each row has the amounts of all that had arrived when its page was read.
+    """
     empty_log(database)
     with Database(database.service_url).connect() as connection:
         pages: list[TransactionsResponse] = []
@@ -317,9 +328,22 @@ def test_walks_through_transactions_have_each_once_in_its_place_while_others_arr
             else:
                 cursor = pages[-1].next_cursor if pages else None
                 pages.append(transactions(connection, limit, cursor))
+                check_amounts(connection, pages[-1])
                 if pages[-1].next_cursor is None:
                     check_transactions(connection, pages)
                     pages = []
+
+
+def check_amounts(connection: psycopg.Connection, page: TransactionsResponse) -> None:
+    """Check the amounts of each row against the events of its transaction."""
+    events = [logged.event for logged in read_whole_log(connection)]
+    for row in page.items:
+        of_row = [each for each in events if transaction_named_by(each) == row.transaction_id]
+        folded = Transaction.fold(of_row)
+        assert (row.hold, row.posted, row.state) == (folded.hold, folded.posted, folded.state)
+        posted = sum(event.posted_change or 0 for event in of_row)
+        assert row.posted - row.refunded == posted
+        assert row.hold == sum(event.pending_change for event in of_row)
 
 
 def check_transactions(connection: psycopg.Connection, pages: list[TransactionsResponse]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from harness.commands import OPERATOR
 from harness.inbound import (
     LIMIT_CHANGED,
     OPENED,
@@ -211,7 +212,7 @@ def test_a_message_with_an_unreadable_header_name_is_parked(
     assert parked.reason == "unreadable_headers"
     assert posted(database, "acc-1") == -42
     with Database(database.service_url).connect() as connection:
-        outcome = retry_message(connection, parked.id)
+        outcome = retry_message(connection, parked.id, OPERATOR)
     assert outcome.status is MessageStatus.PARKED
 
 

@@ -32,7 +32,7 @@ from txplatform.domain.requests import Merchant
 from txplatform.domain.status import AccountStatus
 from txplatform.eventstore.snapshot import account_state
 from txplatform.eventstore.statements import LOCK_LOG
-from txplatform.processing.unit_of_work import AccountUnreadableError
+from txplatform.processing.read_set import AccountUnreadableError
 from txplatform.rulebook.changes import UnknownChangeError
 from txplatform.settings import Settings
 

@@ -74,7 +74,7 @@ def test_a_healthy_installation_passes(env: dict[str, str]) -> None:
     assert statuses(found, FindingStatus.OK) == {
         *("database", "migrations", "rights", "durability", "clock", "api keys", "broker"),
         *("topics", "retention", "overdue holds"),
-        *("parked changes", "deferred messages", "payments on two accounts"),
+        *("parked changes", "deferred messages", "payments on two accounts", "waiting advices"),
         *(f"project: {projection.name}" for projection in PROJECTIONS),
         *("publish: decisions", "publish: parked-messages", "publish: rejected-messages"),
         *(f"consume: {topic}" for topic in INBOUND),

@@ -26,7 +26,8 @@ from harness.waiting import wait_until
 from txplatform.contracts.messages import INBOUND
 from txplatform.database import Database
 from txplatform.inbox.message import ReceivedMessage
-from txplatform.inbox.reader import list_messages, message_that_waited, parked_after
+from txplatform.inbox.message_list import list_messages
+from txplatform.inbox.reader import message_that_waited, parked_after
 
 
 @pytest.fixture
@@ -150,7 +151,8 @@ def test_retry_applies_a_message_that_has_become_valid(
 def test_a_copy_of_a_discarded_message_is_not_parked_again_and_the_reason_is_kept(
     parked: tuple[int, int], service_env: dict[str, str], database: TestDatabase, topics: str
 ) -> None:
-    code, _ = inbound(service_env, "discard", str(parked[0]), "--reason", "sent in error")
+    words = ("--reason", "sent in error", "--by", "ann")
+    code, _ = inbound(service_env, "discard", str(parked[0]), *words)
     assert code == 0
     sender = Sender(topics)
     sender.send(SUBMITTED, payment("p-1", "acc-1", 10, currency="EUR"))
@@ -159,6 +161,7 @@ def test_a_copy_of_a_discarded_message_is_not_parked_again_and_the_reason_is_kep
         wait_for_messages(database, 4)
     assert inbox(database)[-1].status.value == "discarded"
     assert inbound(service_env, "show", str(parked[0]))[1]["resolution"] == "sent in error"
+    assert inbound(service_env, "show", str(parked[0]))[1]["resolved_by"] == "ann"
     assert [each["id"] for each in listed(service_env)] == [parked[1]]
     code, message = inbound(service_env, "discard", str(parked[0]), "--reason", "again")
     assert code == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from harness.commands import opening
+from harness.commands import OPERATOR, opening
 from harness.histories import record
 from harness.inbound import execute, inbox, payment
 from harness.members import Member
@@ -56,9 +56,9 @@ def test_contents_of_old_messages_are_dropped_and_their_outcomes_stay(
     assert stored is not None
     assert (stored.has_contents, stored.received.body) == (False, None)
     with pytest.raises(ContentsDroppedError):
-        retry_message(service, parked.id)
+        retry_message(service, parked.id, OPERATOR)
     assert member.apply(payment("p-2", "acc-1", currency="EUR")) == ["duplicate"]
-    discard_message(service, parked.id, "Too old.")
+    discard_message(service, parked.id, "Too old.", OPERATOR)
 
 
 def test_recent_contents_are_kept(database: TestDatabase, service: psycopg.Connection) -> None:

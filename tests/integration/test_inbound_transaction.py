@@ -7,7 +7,7 @@ import json
 import psycopg
 import pytest
 
-from harness.commands import NOW, opening
+from harness.commands import NOW, OPERATOR, opening
 from harness.histories import read_whole_log, record
 from harness.inbound import (
     LIMIT_CHANGED,
@@ -111,7 +111,7 @@ def test_discarding_a_message_does_not_move_the_end_of_the_feed_of_parked_messag
         process(connection, AccountCache(10), batch(0, b"rubbish"))
         end = ParkedMessages().end(connection)
         assert end > 0
-        discard_message(connection, end, "sent in error")
+        discard_message(connection, end, "sent in error", OPERATOR)
         assert ParkedMessages().end(connection) == end
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from harness.commands import limit_change, opening, team_status
+from harness.commands import OPERATOR, limit_change, opening, team_status
 from harness.histories import record
 from harness.inbound import (
     LIMIT_CHANGED,
@@ -105,7 +105,7 @@ def test_a_discard_ends_the_alarm_and_a_replay_does_not_raise_it_again(
 ) -> None:
     member.apply(status_changed("stopped", 2))
     (parked,) = inbox(database, status=MessageStatus.PARKED)
-    discard_message(member.connection, parked.id, "The card was found.")
+    discard_message(member.connection, parked.id, "The card was found.", OPERATOR)
     assert alarming(member.connection) == []
     assert member.apply(status_changed("stopped", 2)) == ["discarded"]
     assert alarming(member.connection) == []
@@ -129,7 +129,7 @@ def test_a_retry_that_succeeds_ends_the_alarm_and_a_replay_does_not_raise_it_aga
         "UPDATE events SET state = replace(convert_from(state, 'UTF8'), 'USD', 'EUR')::bytea"
         " WHERE originator_id = 'account-acc-9'",
     )
-    assert retry_message(member.connection, parked.id).status is MessageStatus.APPLIED
+    assert retry_message(member.connection, parked.id, OPERATOR).status is MessageStatus.APPLIED
     assert alarming(member.connection) == []
     assert member.apply(body) == ["duplicate"]
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.commands import opening, payment_return
+from harness.commands import OPERATOR, opening, payment_return
 from harness.commands import payment as payment_of
 from harness.histories import record, stored_account
 from harness.inbound import inbox, payment, posted, returned
@@ -100,9 +100,9 @@ def test_a_payment_parked_so_can_be_retried_after_the_first_one_was_returned(
     member.apply(payment("p-7", "a"))
     member.apply(payment("p-7", "b"))
     (parked,) = inbox(database, status=MessageStatus.PARKED)
-    assert retry_message(member.connection, parked.id).reason == "other_account"
+    assert retry_message(member.connection, parked.id, OPERATOR).reason == "other_account"
     member.apply(returned("p-7", "a"))
-    assert retry_message(member.connection, parked.id).status is MessageStatus.APPLIED
+    assert retry_message(member.connection, parked.id, OPERATOR).status is MessageStatus.APPLIED
     assert (posted(database, "a"), posted(database, "b")) == (0, -100)
 
 

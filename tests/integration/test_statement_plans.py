@@ -45,8 +45,9 @@ from txplatform.inbox import positions, writer
 from txplatform.inbox.alarms import apply_waited, find_alarms
 from txplatform.inbox.contents import content_hmac, read_content_secret
 from txplatform.inbox.message import MessageOutcome, ReceivedMessage
+from txplatform.inbox.message_list import list_messages
 from txplatform.inbox.parking import deduplicate_parked
-from txplatform.inbox.reader import list_messages, stored_message
+from txplatform.inbox.reader import stored_message
 from txplatform.processing.all_accounts import all_accounts
 from txplatform.processing.pending_command import PendingCommand
 from txplatform.processing.unit_of_work import UnitOfWork
@@ -57,6 +58,7 @@ from txplatform.projections.runner import project_batch
 from txplatform.projections.transaction_history import get_transaction
 from txplatform.projections.transaction_list import list_transactions
 from txplatform.projections.transactions import TRANSACTIONS
+from txplatform.projections.waiting_advices import WAITING_ADVICES, waiting_advices
 from txplatform.publisher.event_feed import EventFeed
 from txplatform.publisher.parked_messages import ParkedMessages
 from txplatform.publisher.rejected_messages import RejectedMessages
@@ -92,6 +94,8 @@ FROM generate_series(1, {ROWS}) n;
 INSERT INTO payments
 SELECT 1, false, false, 'more-' || n, 'big' FROM generate_series(1, {ROWS}) n;
 INSERT INTO payments SELECT 1, false, false, 'p', 'more-' || n FROM generate_series(1, 500) n;
+INSERT INTO waiting_advices
+SELECT 1, now(), 'big', 'payment:more-' || n FROM generate_series(1, {ROWS}) n;
 INSERT INTO inbound_messages (
     cluster_id, topic, topic_id, partition, "offset", withheld, content_hmac, traceparent,
     account_id, business_key, first_status, status, reason, parked_number
@@ -164,8 +168,8 @@ def steps(connection: psycopg.Connection, shadower: Shadower) -> Steps:
         first, *_ = list_messages(connection, status=MessageStatus.PARKED).items
         with connection.transaction():
             stored_message(connection, first.id, for_update=True)
-            writer.discard(connection, first.id, "why")
-        writer.settle(connection, first.id, MessageOutcome(MessageStatus.APPLIED))
+            writer.discard(connection, first.id, "why", OPERATOR)
+        writer.settle(connection, first.id, MessageOutcome(MessageStatus.APPLIED), OPERATOR)
         parked = MessageOutcome(MessageStatus.PARKED, reason="why")
         deduplicate_parked(connection, [message(2)], [bytes(32)], [parked])
 
@@ -212,6 +216,8 @@ def steps(connection: psycopg.Connection, shadower: Shadower) -> Steps:
         "due holds": lambda: due_holds(connection, limit=200),
         "project": lambda: project_batch(connection, TRANSACTIONS, 5),
         "project payments": lambda: project_batch(connection, PAYMENTS, 30),
+        "project waiting advices": lambda: project_batch(connection, WAITING_ADVICES, 30),
+        "waiting advices": lambda: waiting_advices(connection),
         "payments elsewhere": lambda: PaymentsElsewhere(
             connection, [PendingCommand(payment("acc-1", "p", 1), ORIGIN)]
         ),
@@ -308,6 +314,18 @@ EXPECTED: dict[str, set[str]] = {
         "checkpoints by name, filter on position",
         "update checkpoints",
     },
+    "project waiting advices": {
+        *_NEXT_EVENTS,
+        "events by position, filter on topic",
+        "waiting_advices by account_id, business_key",
+        "insert waiting_advices",
+        "delete waiting_advices",
+        "Tid Scan of waiting_advices",  # of the rows that the index has found
+        *_CHECKPOINT,
+        "checkpoints by name, filter on position",
+        "update checkpoints",
+    },
+    "waiting advices": {"waiting_advices in order of recorded_at"},
     "payments elsewhere": {"events by event_key, filter on originator_id", *_KEY},
     "payments on two accounts": {
         "payments in order of payment_id",  # the index of repeated ones
@@ -350,7 +368,9 @@ EXPECTED: dict[str, set[str]] = {
         "update inbound_messages",
     },
     "deferred messages": {
-        "inbound_messages in order of account_id, id",  # the index of deferred messages
+        # the index of deferred messages
+        "inbound_messages in order of account_id, id",
+        *_CONTENTS,
     },
     "positions": {
         "insert inbound_positions",

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from harness.commands import (
     NOW,
     clearing,
+    correction,
     expiry,
     increment,
     limit_change,
@@ -246,6 +247,7 @@ def test_i1_missing_and_extra_rows_of_every_read_model_are_reported(
     three_accounts(database, service)
     for name in ("a", "b", "c"):
         record(service, [clearing(name, "t1", "c", 50, final=False), refund(name, "t1", "f", 5)])
+        record(service, [correction(name, "t1", "x", "never", 5)])
     catch_up(service)
     assert differences(database) == []
     with psycopg.connect(database.owner_url) as owner:

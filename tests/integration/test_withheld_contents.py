@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from harness.commands import opening
+from harness.commands import OPERATOR, opening
 from harness.histories import record, stored_account
 from harness.inbound import (
     PRESENTED,
@@ -121,9 +121,9 @@ def test_a_parked_message_with_a_card_number_leaves_none_behind(
     assert not any(part in written(letter) for part in PARTS)
     assert ("dlq_withheld", b"card_number") in letter.headers
     with pytest.raises(ContentsWithheldError, match="held a card number"):
-        retry_message(service, parked.id)
+        retry_message(service, parked.id, OPERATOR)
     assert take(service, SUBMITTED, body, headers=headers).status == "duplicate"
-    discard_message(service, parked.id, "sent in error")
+    discard_message(service, parked.id, "sent in error", OPERATOR)
     assert take(service, SUBMITTED, body, headers=headers).status == "discarded"
 
 

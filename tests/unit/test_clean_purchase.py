@@ -109,3 +109,7 @@ def test_a_body_that_the_model_refuses_is_left_to_it() -> None:
         assert parse_clean_purchase(body) is None
         with pytest.raises(TxPlatformError):
             parse_by_model(body)
+
+
+def test_a_body_that_is_nested_too_deeply_is_left_to_the_model() -> None:
+    assert parse_clean_purchase(b'{"merchant":' * 5000 + b"1" + b"}" * 5000) is None

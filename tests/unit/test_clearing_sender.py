@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,8 +13,27 @@ from typing import Any
 import pytest
 
 from txplatform.importing.clearing_sender import post_clearings
-from txplatform.importing.platform_api import ApiError, PlatformApi
 from txplatform.importing.records import FileRecord, Result
+from txplatform_client import Client, ProblemError
+
+CLEARING: dict[str, Any] = {
+    "clearing_id": "0",
+    "account_id": "a",
+    "transaction_id": None,
+    "direction": "debit",
+    "reverses_clearing_id": None,
+    "amount": 1,
+    "currency": "EUR",
+    "final": True,
+    "status": "applied",
+    "released": 0,
+    "flags": [],
+    "reference": None,
+    "balance": None,
+    "account_version": 2,
+    "event_id": "e",
+    "recorded_at": "2026-11-20T10:15:00.000000Z",
+}
 
 Answer = Callable[[list[dict[str, Any]]], tuple[int, Any]]
 """Returns the status and the JSON of the response to these items."""
@@ -27,13 +47,13 @@ def records(count: int, **fields: Any) -> list[FileRecord]:
 
 def results(items: list[dict[str, Any]], result: str) -> tuple[int, Any]:
     """Return a response with the same result for each item."""
-    return 200, {
-        "items": [{"clearing_id": each["clearing_id"], "result": result} for each in items]
-    }
+    counts = {"clean": 0, "waiting": 0, "bad": 0, "retry": 0, result: len(items)}
+    outcomes = [{"clearing_id": each["clearing_id"], "result": result} for each in items]
+    return 200, {**counts, "items": outcomes}
 
 
 @contextmanager
-def server(*answers: Answer) -> Iterator[tuple[PlatformApi, list[list[str]]]]:
+def server(*answers: Answer) -> Iterator[tuple[Client, list[list[str]]]]:
     """Serve the answers one after the other, then the last one again.
 
     Yield the API and the ids in each call.
@@ -59,16 +79,17 @@ def server(*answers: Answer) -> Iterator[tuple[PlatformApi, list[list[str]]]]:
         thread.start()
         try:
             url = f"http://127.0.0.1:{listening.server_address[1]}"
-            with PlatformApi(url, "key", patience_s=0.8) as api:
+            with Client(url, "key", deadline_s=0.8) as api:
                 yield api, calls
         finally:
             listening.shutdown()
             thread.join()
 
 
-def posted(api: PlatformApi, items: list[FileRecord]) -> dict[str, Result]:
+def posted(api: Client, items: list[FileRecord]) -> dict[str, Result]:
     """Post items and return the result of each."""
-    return {outcome.record.business_id: outcome.result for outcome in post_clearings(api, items)}
+    outcomes = post_clearings(api, items, patience_s=0.8)
+    return {outcome.record.business_id: outcome.result for outcome in outcomes}
 
 
 def test_items_are_posted_in_batches_of_a_thousand() -> None:
@@ -112,17 +133,20 @@ def test_a_call_is_repeated_while_the_service_is_unavailable() -> None:
     [
         (
             403,
-            {"detail": "The key lacks it.", "next_step": "Use another."},
+            {"status": 403, "detail": "The key lacks it.", "next_step": "Use another."},
             "lacks it. Use another.",
         ),
-        (404, b"<html>", "responded with 404 and without a problem"),
-        (503, b"", "responds with 503"),
+        (404, b"<html>", "has no problem as its body"),
+        (503, b"", "about:blank (503)"),
     ],
 )
 def test_a_refused_call_ends_the_import_with_the_words_of_the_api(
     status: int, body: Any, words: str
 ) -> None:
-    with server(lambda _: (status, body)) as (api, _), pytest.raises(ApiError, match=words):
+    with (
+        server(lambda _: (status, body)) as (api, _),
+        pytest.raises(ProblemError, match=re.escape(words)),
+    ):
         posted(api, records(1))
 
 
@@ -134,7 +158,7 @@ def test_a_refusal_names_the_field() -> None:
         return status, body
 
     with server(bad) as (api, _):
-        (outcome,) = post_clearings(api, records(1))
+        (outcome,) = post_clearings(api, records(1), patience_s=0)
     assert (outcome.field, outcome.reason, outcome.detail) == (
         "amount",
         "validation",
@@ -156,10 +180,10 @@ def test_a_repeated_item_says_what_the_first_copy_has_otherwise(
 ) -> None:
     def replayed(items: list[dict[str, Any]]) -> tuple[int, Any]:
         status, body = results(items, "clean")
-        clearing = {"differing_fields": differing, "metadata": first}
+        clearing = {**CLEARING, "differing_fields": differing, "metadata": first}
         body["items"][0] |= {"replayed": True, "clearing": clearing}
         return status, body
 
     with server(replayed) as (api, _):
-        (outcome,) = post_clearings(api, records(1, metadata={"file": "1"}))
+        (outcome,) = post_clearings(api, records(1, metadata={"file": "1"}), patience_s=0)
     assert (outcome.result, outcome.detail) == ("repeated", detail)

@@ -74,6 +74,15 @@ class Kind:
     describing: dict[str, Any]
 
 
+DESCRIPTION: dict[str, Any] = {
+    "merchant": SHOP,
+    "original_amount": 9,
+    "original_currency": "EUR",
+    "occurred_at": NOW,
+    "presented_at": NOW,
+    "reference": "order-77",
+    "metadata": {"a": "b"},
+}
 KINDS = {
     "purchase": Kind(
         replace(
@@ -156,36 +165,19 @@ KINDS = {
         {"occurred_at": LATER, **SENT},
     ),
     "clearing": Kind(
-        Clearing(
-            "c", ACCOUNT, T, 60, "USD", True, SHOP, 9, "EUR", NOW, NOW, "order-77", {"a": "b"}
-        ),
+        Clearing("c", ACCOUNT, T, 60, "USD", True, **DESCRIPTION),
         "clearing_id",
         {**PRESENTED, "final": False},
         DESCRIBED,
     ),
     "correction": Kind(
-        Correction(
-            "x",
-            ACCOUNT,
-            T,
-            "c",
-            Direction.CREDIT,
-            60,
-            "USD",
-            SHOP,
-            9,
-            "EUR",
-            NOW,
-            NOW,
-            "order-77",
-            {"a": "b"},
-        ),
+        Correction("x", ACCOUNT, T, "c", Direction.CREDIT, 60, "USD", **DESCRIPTION),
         "clearing_id",
         {**PRESENTED, "reverses_clearing_id": "d", "direction": Direction.DEBIT},
         DESCRIBED,
     ),
     "refund": Kind(
-        Refund("f", ACCOUNT, T, 60, "USD", SHOP, 9, "EUR", NOW, NOW, "order-77", {"a": "b"}),
+        Refund("f", ACCOUNT, T, 60, "USD", **DESCRIPTION),
         "refund_id",
         PRESENTED,
         DESCRIBED,

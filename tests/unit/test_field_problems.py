@@ -98,8 +98,8 @@ def problems(model: type[BaseModel], body: object) -> dict[str, str]:
             {"metadata": {"a": 1}},
             "/metadata",
             (
-                "must be an object of at most 20 keys of 1 to 40 characters, with texts of at most "
-                "500 characters and without card numbers, of at most 4096 bytes in all"
+                "must be at most 20 named texts: names of 1 to 40 characters, texts of at most 500 "
+                "characters, together at most 4096 bytes, and no card numbers"
             ),
         ),
     ],

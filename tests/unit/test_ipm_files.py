@@ -200,6 +200,10 @@ def test_a_malformed_message_is_refused_and_the_others_are_read(tmp_path: Path) 
             [HEADER, presentment(), trailer(4)],
             "not complete: its trailer counts 4 messages, it has 3",
         ),
+        (
+            [HEADER, presentment(), presentment("B" * 23, DE4=1), trailer(4, 2500)],
+            "not complete: its trailer has the sum of amounts 2500, it has 2501",
+        ),
         ([HEADER, trailer(2), HEADER, presentment()], "no trailer follows message 4"),
     ],
 )
@@ -221,7 +225,14 @@ def test_a_file_that_was_cut_is_refused_whole(tmp_path: Path, *, blocked: bool) 
             read(path)
 
 
+def test_a_checksum_of_amounts_has_the_last_digits_of_a_longer_sum(tmp_path: Path) -> None:
+    end = {**trailer(4), "PDS0301": f"{(2 * 999_999_999_999) % 10**12:012}"}
+    amounts = [presentment(f"{number:023}", DE4=999_999_999_999) for number in range(2)]
+    found = read(write_messages(tmp_path / "file", HEADER, *amounts, end))
+    assert sum(isinstance(each, FileRecord) for each in found) == 2
+
+
 def test_a_file_may_have_several_logical_files(tmp_path: Path) -> None:
-    one = [HEADER, presentment(), trailer(3)]
+    one = [HEADER, presentment(), trailer(3, 2500)]
     found = read(write_messages(tmp_path / "file", *one, *one))
     assert sum(isinstance(each, FileRecord) for each in found) == 2

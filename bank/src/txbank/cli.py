@@ -29,7 +29,7 @@ def main(words: Sequence[str] | None = None) -> int:
         refuse_unknown_settings(service.settings for service in SERVICES.values())
         match arguments.command:
             case "migrate":
-                return _migrate(arguments.services or [*SERVICES])
+                return _migrate([arguments.service] if arguments.service else [*SERVICES])
             case "keys":
                 return _keys(arguments)
             case "all":
@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser(name, help=f"run the service {name}")
     commands.add_parser("all", help="run all services in one process")
     migrate = commands.add_parser("migrate", help="update the databases to this version")
-    migrate.add_argument("services", nargs="*", choices=[[], *SERVICES], metavar="SERVICE")
+    migrate.add_argument("service", nargs="?", choices=SERVICES, help="only that of one service")
     keys = commands.add_parser("keys", help="create, list and revoke API keys")
     actions = keys.add_subparsers(dest="action", required=True)
     create = actions.add_parser("create", help="create a key and print it once, as JSON")

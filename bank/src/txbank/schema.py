@@ -1,6 +1,7 @@
 """Migrations with Alembic: those of the frame, and those in the service's own folder."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import psycopg
@@ -61,10 +62,11 @@ class Schema:
         if table is None or table["found"] is None:
             return False
         rows = connection.execute("SELECT version_num FROM alembic_version")
-        return {row["version_num"] for row in rows} >= set(self.heads())
+        return {row["version_num"] for row in rows} >= set(self._heads)
 
-    def heads(self) -> list[str]:
-        """Return the newest revisions of this version."""
+    @cached_property
+    def _heads(self) -> list[str]:
+        """The newest revisions of this version."""
         return ScriptDirectory.from_config(self._config()).get_heads()
 
     def _config(self) -> Config:

@@ -44,8 +44,8 @@ class CommonSettings(BaseSettings):
     platform_url: str = Field(
         default="http://localhost:8000", description="Base URL of the platform's API."
     )
-    platform_key: SecretStr = Field(
-        default=SecretStr(""), description="API key of the platform, with the scopes in README."
+    platform_key: SecretStr | None = Field(
+        default=None, description="API key of the platform, with the scopes in README."
     )
     seen_events_days: int = Field(
         default=30,
@@ -59,6 +59,20 @@ class CommonSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Lowest level of log lines written."
     )
+
+    @property
+    def required_platform_key(self) -> str:
+        """The API key of the platform, for a service that calls it.
+
+        Raises:
+            SettingsError: No key is set.
+        """
+        if self.platform_key is None:
+            raise SettingsError(
+                f"Invalid setting: {PREFIX}PLATFORM_KEY is not set.",
+                next_step="Create a key with `txplatform keys create --scope accounts:read`.",
+            )
+        return self.platform_key.get_secret_value()
 
 
 class ServiceSettings(BaseSettings):

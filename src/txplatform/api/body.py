@@ -1,5 +1,6 @@
 """Read a request body: limit its size, parse strict JSON, and validate it as a model."""
 
+import asyncio
 from typing import Generic
 
 from pydantic import BaseModel
@@ -12,6 +13,9 @@ from txplatform.api.services import services_of
 from txplatform.contracts.field_problems import Model, validate
 from txplatform.contracts.json import parse_strict_json
 from txplatform.contracts.problems import ProblemType
+
+_AT_ONCE_BYTES = 262_144
+"""A larger body is parsed in a thread, so that purchases do not wait for it."""
 
 
 class ClientLeftError(Exception):
@@ -41,7 +45,12 @@ class JsonBody(Generic[Model]):
     async def __call__(self, request: Request) -> Model:
         """Read and validate the body of a request."""
         body = await json_bytes(request, self._max_bytes)
-        parsed = validate(self._model, parse_strict_json(body))
+        value = (
+            parse_strict_json(body)
+            if len(body) <= _AT_ONCE_BYTES
+            else await asyncio.to_thread(parse_strict_json, body)
+        )
+        parsed = validate(self._model, value)
         check_key_of(request.headers.get("idempotency-key"), parsed)
         return parsed
 

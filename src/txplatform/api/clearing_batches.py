@@ -34,10 +34,10 @@ from txplatform.domain.commands.outcome import CommandRejectedError
 from txplatform.domain.events import PurchaseCleared
 from txplatform.telemetry import correlation_id, logger
 
-_MAX_BYTES = 1_048_576
-"""Enough for 1,000 items with the longest ids and with white space."""
+_MAX_BYTES = 8_388_608
+"""Enough for 1,000 items with the longest fields, if text is written in UTF-8 without escapes."""
 _AT_ONCE = 100
-"""The most items to submit at a time, so that purchases do not wait for a whole file."""
+"""The most items to parse or submit at a time, so that purchases do not wait for a whole file."""
 _NOTHING_RECORDED = (QueueFullError, StoreUnavailableError)
 
 router = APIRouter(tags=["settlement"])
@@ -94,7 +94,7 @@ async def clear_purchases(
     503 if no item was recorded because the queue was full or the event store was unavailable.
     """
     origin: CommandOrigin = request.state.origin
-    parsed = {place: _parse(place, item) for place, item in enumerate(body.items)}
+    parsed = await _parsed(body.items)
     valid = {place: item for place, item in parsed.items() if isinstance(item, ClearingItem)}
     outcomes: dict[int, ClearingItemResponse | Exception] = {}
     for places in _originals_first(valid):
@@ -114,6 +114,16 @@ async def clear_purchases(
             trace_id = correlation_id(origin.traceparent)
             _log.error("item failed", correlation_id=trace_id, exc_info=failure)
     return json_response(response)
+
+
+async def _parsed(items: list[object]) -> dict[int, ClearingItem | ClearingItemResponse]:
+    """Parse the items, and let other requests be served meanwhile."""
+    parsed = {}
+    for place, item in enumerate(items):
+        if place % _AT_ONCE == 0:
+            await asyncio.sleep(0)
+        parsed[place] = _parse(place, item)
+    return parsed
 
 
 def _parse(place: int, item: object) -> ClearingItem | ClearingItemResponse:

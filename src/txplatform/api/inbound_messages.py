@@ -18,7 +18,7 @@ from txplatform.contracts.inbound_messages import (
     MessageStatus,
 )
 from txplatform.contracts.inbound_resolutions import TopicName
-from txplatform.inbox.reader import inbound_cursors, list_messages
+from txplatform.inbox.message_list import inbound_cursors, list_messages
 
 router = APIRouter(prefix="/v1/inbound-messages", tags=["audit"])
 
@@ -41,6 +41,7 @@ EXAMPLE = InboundMessageResponse(
     flags=[],
     withheld=False,
     resolved_at=None,
+    resolved_by=None,
     resolution=None,
 )
 EXAMPLES = (InboundMessagesResponse([EXAMPLE], inbound_cursors().write(EXAMPLE.id)),)

@@ -14,7 +14,7 @@ from txplatform.api.body import JsonBody
 from txplatform.api.dependencies import ServicesOf, requires
 from txplatform.api.openapi_entries import documented, documented_body
 from txplatform.api.responses import json_response
-from txplatform.api_keys import Scope
+from txplatform.api_keys import ApiKey, Scope
 from txplatform.consumers.parked_messages import discard_message, retry_message, retry_parked
 from txplatform.contracts.inbound_messages import InboundMessageResponse, MessageStatus
 from txplatform.contracts.inbound_resolutions import DiscardRequest, RetryRequest, RetryResponse
@@ -28,24 +28,31 @@ _RETRY_S = 3.0
 
 _APPLIED = inbound_messages.EXAMPLE
 EXAMPLES = (
-    replace(_APPLIED, status=MessageStatus.DISCARDED, resolution="Sent twice."),
+    replace(
+        _APPLIED,
+        status=MessageStatus.DISCARDED,
+        resolved_by="operations (key_9f2c)",
+        resolution="Sent twice.",
+    ),
     RetryResponse(settled=17, parked=1, next_after_id=None),
 )
 
 MessageId = Annotated[
     int, Path(ge=1, le=2**63 - 1, description="The message's `id`.", examples=[17])
 ]
+Writer = Annotated[ApiKey, requires(Scope.INBOUND_WRITE)]
 _PROBLEMS = (ProblemType.MESSAGE_NOT_FOUND, ProblemType.MESSAGE_NOT_PARKED)
 
 
 @router.post(
     "/retries",
     response_model=RetryResponse,
-    dependencies=[requires(Scope.INBOUND_WRITE)],
     responses=documented_body(),
 )
 async def retry_inbound_messages(
-    services: ServicesOf, body: Annotated[RetryRequest, Depends(JsonBody(RetryRequest))]
+    services: ServicesOf,
+    key: Writer,
+    body: Annotated[RetryRequest, Depends(JsonBody(RetryRequest))],
 ) -> Response:
     """Retry the parked messages of a topic and a reason, in order of arrival.
 
@@ -55,6 +62,7 @@ async def retry_inbound_messages(
         retry_parked,
         topic=body.topic,
         reason=body.reason,
+        by=key.cause,
         after_id=body.after_id,
         until_s=monotonic() + _RETRY_S,
     )
@@ -64,14 +72,15 @@ async def retry_inbound_messages(
 @router.post(
     "/{message_id}/retries",
     response_model=InboundMessageResponse,
-    dependencies=[requires(Scope.INBOUND_WRITE)],
     responses=documented(*_PROBLEMS, ProblemType.CONTENTS_NOT_KEPT),
 )
-async def retry_inbound_message(services: ServicesOf, message_id: MessageId) -> Response:
+async def retry_inbound_message(
+    services: ServicesOf, key: Writer, message_id: MessageId
+) -> Response:
     """Process a parked message again. If it is rejected again, it stays parked."""
 
     def retry(connection: psycopg.Connection) -> InboundMessageResponse:
-        retry_message(connection, message_id)
+        retry_message(connection, message_id, key.cause)
         return _summary(connection, message_id)
 
     return json_response(await services.queries.run(retry))
@@ -80,18 +89,18 @@ async def retry_inbound_message(services: ServicesOf, message_id: MessageId) -> 
 @router.post(
     "/{message_id}/discards",
     response_model=InboundMessageResponse,
-    dependencies=[requires(Scope.INBOUND_WRITE)],
     responses=documented_body(*_PROBLEMS),
 )
 async def discard_inbound_message(
     services: ServicesOf,
+    key: Writer,
     message_id: MessageId,
     body: Annotated[DiscardRequest, Depends(JsonBody(DiscardRequest))],
 ) -> Response:
     """Discard a parked message permanently. Later copies of it are discarded too."""
 
     def discard(connection: psycopg.Connection) -> InboundMessageResponse:
-        discard_message(connection, message_id, body.reason)
+        discard_message(connection, message_id, body.reason, key.cause)
         return _summary(connection, message_id)
 
     return json_response(await services.queries.run(discard))

@@ -1,6 +1,7 @@
 """Convert the rule book to responses: rule sets, activations and shadow evaluations."""
 
 import sys
+from collections.abc import Iterable
 
 import orjson
 
@@ -40,8 +41,10 @@ def book_response(
     )
 
 
-def ruleset_response(book: RuleBook, ruleset_id: str) -> RuleSetResponse:
-    """Return the response for one rule set.
+def ruleset_response(
+    book: RuleBook, ruleset_id: str, currencies: Iterable[str] = ()
+) -> RuleSetResponse:
+    """Return the response for one rule set, with its warnings for accounts in these currencies.
 
     Raises:
         RefusedChangeError: There is no such rule set.
@@ -55,7 +58,7 @@ def ruleset_response(book: RuleBook, ruleset_id: str) -> RuleSetResponse:
         content=ruleset_to_json(ruleset),
         active=book.active_id == stored.id,
         shadowed=_shadowed(book, stored),
-        warnings=shortened(lint(ruleset)),
+        warnings=shortened(lint(ruleset, currencies)),
         activations=[activation_response(entry) for entry in book.activations(ruleset_id)],
     )
 

@@ -25,6 +25,7 @@ from txplatform.contracts.ruleset_responses import (
 )
 from txplatform.contracts.ruleset_schema import ruleset_schema
 from txplatform.contracts.rulesets import parse_ruleset
+from txplatform.eventstore.account_currencies import account_currencies
 from txplatform.rulebook.store import (
     activate,
     add_ruleset,
@@ -85,7 +86,8 @@ async def add(request: Request, services: ServicesOf, key: Writer) -> Response:
         ruleset = parse_ruleset(body)
         check_idempotency_key(header, ruleset.id, "id of the rule set")
         added = add_ruleset(connection, ruleset, by=key.cause)
-        return ruleset_response(added.book, ruleset.id), added.replayed
+        currencies = account_currencies(connection)
+        return ruleset_response(added.book, ruleset.id, currencies), added.replayed
 
     ruleset, replayed = await change_rules(services, change)
     return json_response(ruleset, 200 if replayed else 201, replayed=replayed)
@@ -100,7 +102,9 @@ async def add(request: Request, services: ServicesOf, key: Writer) -> Response:
 async def read_ruleset(services: ServicesOf, ruleset_id: RuleSetId) -> Response:
     """Return one rule set with its content and activations."""
     ruleset = await services.queries.run(
-        lambda connection: ruleset_response(read_book(connection), ruleset_id)
+        lambda connection: ruleset_response(
+            read_book(connection), ruleset_id, account_currencies(connection)
+        )
     )
     return json_response(ruleset)
 

@@ -27,7 +27,12 @@ from txplatform.domain.events import PurchaseCleared, PurchaseRefunded
 router = APIRouter(prefix="/v1/accounts/{account_id}", tags=["settlement"])
 
 _REFUND = Refund(
-    "ref-1", examples.ACCOUNT, examples.TRANSACTION, 1200, "USD", examples.PURCHASE.merchant
+    "ref-1",
+    examples.ACCOUNT,
+    examples.TRANSACTION,
+    1200,
+    "USD",
+    merchant=examples.PURCHASE.merchant,
 )
 EXAMPLES = (
     clearing_response(examples.event(PurchaseCleared, examples.CLEARING)),

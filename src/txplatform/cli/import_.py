@@ -16,14 +16,17 @@ from txplatform.importing.account_finder import ACCOUNT_FACTS, AccountFinder, re
 from txplatform.importing.clearing_sender import post_clearings
 from txplatform.importing.csv_files import CsvFile
 from txplatform.importing.payment_sender import send_payments
-from txplatform.importing.platform_api import PlatformApi
 from txplatform.importing.records import FileRecord, Reader, RecordOutcome, UnusableFileError
 from txplatform.importing.report import Report
 from txplatform.importing.screening import screened
 from txplatform.kafka import client_config
 from txplatform.settings import client_setting, load_kafka_settings
+from txplatform_client import Client, InvalidArgumentError, TxPlatformClientError
 
 _DEFAULT_URL = "http://127.0.0.1:8000"
+_TIMEOUT_S = 30
+_LEAST_S = 10
+"""The least time for one call, since a batch may take longer than `--wait`."""
 _LIBRARIES = frozenset({"cardutil", "defusedxml"})
 _OPTIONS = {
     "accounts": {"camt", "ipm"},
@@ -38,6 +41,10 @@ _OPTIONS = {
 
 class WrongUseError(TxPlatformError):
     """Raised if options do not fit together."""
+
+
+class ImportEndedError(TxPlatformError):
+    """Raised if the API refuses the calls, or does not respond in time."""
 
 
 class MissingLibraryError(TxPlatformError):
@@ -125,9 +132,14 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
     try:
         with api, progress(f"import {arguments.file.name}", total) as advance:
-            for outcome in _send(records, api):
+            for outcome in _send(records, api, arguments.wait):
                 report.add(outcome)
                 advance(1)
+    except TxPlatformClientError as error:
+        raise ImportEndedError(
+            f"The import ended: {error}",
+            next_step="Import the file again when this is settled; nothing is applied twice.",
+        ) from None
     finally:
         # After a fault, the report says what was done so far.
         print_report(report, arguments.file.name, as_json=arguments.json)
@@ -177,14 +189,17 @@ def _ipm_reader(arguments: argparse.Namespace, accounts: Mapping[str, str] | Non
     ).read
 
 
-def _api(arguments: argparse.Namespace) -> PlatformApi:
+def _api(arguments: argparse.Namespace) -> Client:
     key = arguments.api_key or client_setting("api_key")
     if key is None:
         raise WrongUseError(
             "There is no API key.", next_step="Set TXPLATFORM_API_KEY or use --api-key."
         )
     url = arguments.api_url or client_setting("api_url") or _DEFAULT_URL
-    return PlatformApi(url, key, patience_s=arguments.wait)
+    try:
+        return Client(url, key, timeout_s=_TIMEOUT_S, deadline_s=max(_LEAST_S, arguments.wait))
+    except InvalidArgumentError as error:
+        raise WrongUseError(str(error)) from None
 
 
 def _kept(reader: Reader, report: Report, *, unique_ids: bool) -> Iterator[FileRecord]:
@@ -196,16 +211,16 @@ def _kept(reader: Reader, report: Report, *, unique_ids: bool) -> Iterator[FileR
             report.add(read)
 
 
-def _send(records: Iterator[FileRecord], api: PlatformApi) -> Iterator[RecordOutcome]:
+def _send(records: Iterator[FileRecord], api: Client, patience_s: float) -> Iterator[RecordOutcome]:
     """Send the records to where their kind belongs; a file has one kind."""
     first = next(records, None)
     if first is None:
         return iter(())
     everything = chain([first], records)
     if first.topic is None:
-        return post_clearings(api, everything)
+        return post_clearings(api, everything, patience_s=patience_s)
     producer = Producer({**client_config(load_kafka_settings()), "enable.idempotence": True})
-    return send_payments(producer, api, everything)
+    return send_payments(producer, api, everything, patience_s=patience_s)
 
 
 def _pattern(word: str) -> re.Pattern[str]:

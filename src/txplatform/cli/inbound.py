@@ -8,6 +8,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from txplatform.cli.author import add_author_argument, author_of
 from txplatform.cli.paging import configure_paging, print_next
 from txplatform.cli.recorded_text import recorded_text
 from txplatform.consumers.parked_messages import (
@@ -19,11 +20,8 @@ from txplatform.contracts.encoding import rfc3339
 from txplatform.contracts.inbound_messages import InboundMessageResponse, MessageStatus
 from txplatform.contracts.messages import INBOUND
 from txplatform.inbox import positions
-from txplatform.inbox.reader import (
-    StoredMessage,
-    list_messages,
-    stored_message,
-)
+from txplatform.inbox.message_list import list_messages
+from txplatform.inbox.reader import StoredMessage, stored_message
 from txplatform.pluralize import pluralize
 from txplatform.settings import load_settings
 
@@ -67,6 +65,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     reset.add_argument("topic", choices=list(INBOUND))
     reset.add_argument("--partition", type=int, help="only this partition")
 
+    for action in (retry, discard):
+        add_author_argument(action)
     for action in (listing, show, retry, discard, position_list, reset):
         action.add_argument("--json", action="store_true", help="print the result as JSON")
 
@@ -98,7 +98,8 @@ def run(arguments: argparse.Namespace) -> int:
                 result = contents = _contents(stored)
                 lines = [f"{name:<16} {value}" for name, value in contents.items()]
             case "retry":
-                outcomes = {each: retry_message(connection, each) for each in arguments.id}
+                by = author_of(arguments)
+                outcomes = {each: retry_message(connection, each, by) for each in arguments.id}
                 result = [{"id": each, **outcome._asdict()} for each, outcome in outcomes.items()]
                 lines = [
                     f"{each} {outcome.status.value}"
@@ -107,8 +108,9 @@ def run(arguments: argparse.Namespace) -> int:
                 ]
                 failed = any(each.status is MessageStatus.PARKED for each in outcomes.values())
             case "discard":
+                by = author_of(arguments)
                 for each in arguments.id:
-                    discard_message(connection, each, arguments.reason)
+                    discard_message(connection, each, arguments.reason, by)
                 result = {"discarded": arguments.id}
                 lines = [f"{each} discarded" for each in arguments.id]
             case "positions":

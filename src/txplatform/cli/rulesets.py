@@ -3,7 +3,6 @@
 import argparse
 import sys
 from collections.abc import Callable
-from getpass import getuser
 from typing import Any
 from uuid import uuid4
 
@@ -15,13 +14,13 @@ from txplatform.api.rule_book_view import (
     ruleset_response,
     shadowing_response,
 )
+from txplatform.cli.author import add_author_argument, author_of
 from txplatform.cli.paging import configure_paging, print_next
 from txplatform.cli.recorded_text import recorded_text
 from txplatform.cli.ruleset_files import UnusableRuleSetError, load_ruleset, load_ruleset_file
 from txplatform.cli.ruleset_tables import print_book, print_disagreements, print_ruleset
 from txplatform.contracts.encoding import to_json
 from txplatform.contracts.rulesets import content_hash
-from txplatform.domain.cause import OperatorCause
 from txplatform.domain.rules.differences import diff
 from txplatform.domain.rules.lint import lint, shortened
 from txplatform.errors import TxPlatformError
@@ -79,7 +78,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--reason", type=recorded_text, help="reason, recorded permanently; required to start"
     )
     for action in (add, activate_, shadow):
-        action.add_argument("--by", type=recorded_text, help="author; your user name by default")
+        add_author_argument(action)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -117,10 +116,10 @@ def _diff(arguments: argparse.Namespace) -> int:
 def _add(arguments: argparse.Namespace) -> int:
     ruleset = load_ruleset_file(arguments.ruleset)
     with _connect() as connection:
-        recorded = add_ruleset(connection, ruleset, by=_author(arguments))
+        recorded = add_ruleset(connection, ruleset, by=author_of(arguments))
         currencies = account_currencies(connection)
     if arguments.json:
-        return _print_json(ruleset_response(recorded.book, ruleset.id))
+        return _print_json(ruleset_response(recorded.book, ruleset.id, currencies))
     warnings = shortened(lint(ruleset, currencies))
     sys.stderr.writelines(f"warning: {warning}\n" for warning in warnings)
     how = "already existed" if recorded.replayed else "added"
@@ -140,7 +139,7 @@ def _activate(arguments: argparse.Namespace) -> int:
             activation_id,
             arguments.id,
             reason=arguments.reason,
-            by=_author(arguments),
+            by=author_of(arguments),
         ).book
     if arguments.json:
         return _print_json(activation_response(book.activation(activation_id)))
@@ -171,7 +170,7 @@ def _shadow(arguments: argparse.Namespace) -> int:
             )
         shadowing_id = f"cli-{uuid4()}"
         book = start_shadowing(
-            connection, shadowing_id, arguments.id, reason=arguments.reason, by=_author(arguments)
+            connection, shadowing_id, arguments.id, reason=arguments.reason, by=author_of(arguments)
         ).book
     if arguments.json:
         return _print_json(shadowing_response(book.shadowings[shadowing_id], None))
@@ -188,7 +187,7 @@ def _stop_shadowing(connection: psycopg.Connection, arguments: argparse.Namespac
     if shadowing is None or shadowing.ruleset_id != arguments.id:
         raise TxPlatformError(f"{arguments.id} is not evaluated in shadow.")
     shadowing_id = shadowing.shadowing_id
-    book = end_shadowing(connection, arguments.id, shadowing_id, by=_author(arguments))
+    book = end_shadowing(connection, arguments.id, shadowing_id, by=author_of(arguments))
     if arguments.json:
         progress = read_progress(connection).get(shadowing_id)
         return _print_json(shadowing_response(book.shadowings[shadowing_id], progress))
@@ -208,7 +207,7 @@ def _list(arguments: argparse.Namespace) -> int:
 def _show(arguments: argparse.Namespace) -> int:
     with _connect() as connection:
         book, progress = read_book(connection), read_progress(connection)
-    response = ruleset_response(book, arguments.id)
+        response = ruleset_response(book, arguments.id, account_currencies(connection))
     shadowings = [
         shadowing_response(each, progress.get(each.shadowing_id))
         for each in book.shadowings_of(arguments.id)
@@ -250,10 +249,6 @@ def _account_currencies() -> frozenset[str]:
 
 def _connect() -> psycopg.Connection:
     return load_settings().service_database.connect()
-
-
-def _author(arguments: argparse.Namespace) -> OperatorCause:
-    return OperatorCause(arguments.by or f"{getuser()} (command line)")
 
 
 def _print_json(value: Any) -> int:

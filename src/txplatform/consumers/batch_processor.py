@@ -39,7 +39,8 @@ from txplatform.inbox.writer import record
 from txplatform.processing.account_cache import AccountCache
 from txplatform.processing.execution import execute_one
 from txplatform.processing.pending_command import PendingCommand
-from txplatform.processing.unit_of_work import AccountUnreadableError, UnitOfWork
+from txplatform.processing.read_set import AccountUnreadableError
+from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.random_ids import random_id
 
 _STATUS_OF = {status: MessageStatus(status.value) for status in OutcomeStatus}

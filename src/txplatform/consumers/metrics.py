@@ -9,6 +9,7 @@ from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.inbox.alarms import Alarm
 from txplatform.inbox.positions import PartitionKey
 from txplatform.inbox.reader import CHANGES
+from txplatform.projections.waiting_advices import Waiting
 
 
 class ConsumerMetrics:
@@ -47,6 +48,16 @@ class ConsumerMetrics:
             "Payments whose id was applied on another account before, if neither was returned.",
             registry=registry,
         )
+        self._waiting = Gauge(
+            "txplatform_waiting_advices",
+            "Advices that wait for their account's opening or for another advice.",
+            registry=registry,
+        )
+        self._waiting_oldest = Gauge(
+            "txplatform_waiting_advices_oldest_seconds",
+            "How long the oldest of these has waited.",
+            registry=registry,
+        )
         self._lag = Gauge(
             "txplatform_inbound_lag_messages",
             "Unread messages in a partition.",
@@ -63,6 +74,11 @@ class ConsumerMetrics:
     def count_fault(self) -> None:
         """Count a pause because of a transient fault."""
         self._faults.inc()
+
+    def show_waiting(self, waiting: Waiting) -> None:
+        """Report what waits instead of what waited earlier."""
+        self._waiting.set(waiting.advices)
+        self._waiting_oldest.set(waiting.oldest_s)
 
     def show(
         self, lags: Mapping[PartitionKey, int], deferred: int, alarms: Iterable[Alarm]

@@ -12,7 +12,7 @@ from txplatform.contracts.inbound_resolutions import RetryResponse
 from txplatform.database_clock import database_time
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.statements import LOCK_LOG
-from txplatform.inbox.message import MessageOutcome
+from txplatform.inbox.message import MessageOutcome, Resolver
 from txplatform.inbox.reader import StoredMessage, parked_ids, stored_message
 from txplatform.inbox.writer import discard, settle
 from txplatform.processing.unit_of_work import UnitOfWork
@@ -41,7 +41,7 @@ class ContentsWithheldError(TxPlatformError):
     """The message held a card number, so the contents to retry were not stored."""
 
 
-def retry_message(connection: psycopg.Connection, message_id: int) -> MessageOutcome:
+def retry_message(connection: psycopg.Connection, message_id: int, by: Resolver) -> MessageOutcome:
     """Process a parked or deferred message again; if rejected, the message is parked.
 
     Raises:
@@ -77,12 +77,18 @@ def retry_message(connection: psycopg.Connection, message_id: int) -> MessageOut
             raise error
         outcome = outcome_of(parsed, command, work)
         if outcome.status is not stored.summary.status or stored.deferred:
-            settle(connection, message_id, outcome)
+            settle(connection, message_id, outcome, by)
     return outcome
 
 
-def retry_parked(
-    connection: psycopg.Connection, topic: str, reason: str, after_id: int, until_s: float
+def retry_parked(  # noqa: PLR0913  # two of them end the call in time
+    connection: psycopg.Connection,
+    *,
+    topic: str,
+    reason: str,
+    by: Resolver,
+    after_id: int,
+    until_s: float,
 ) -> RetryResponse:
     """Retry the parked messages of a topic and a reason, in order of id.
 
@@ -90,6 +96,7 @@ def retry_parked(
         connection: A connection outside a database transaction.
         topic: The messages' topic.
         reason: The messages' reason.
+        by: Who retries them.
         after_id: Only messages with greater ids are retried.
         until_s: The `monotonic` time after which no further message is tried.
     """
@@ -99,7 +106,7 @@ def retry_parked(
             if monotonic() > until_s:
                 return RetryResponse(settled, parked, after_id)
             try:
-                outcome = retry_message(connection, message_id)
+                outcome = retry_message(connection, message_id, by)
             except psycopg.Error:
                 raise
             except Exception:  # noqa: BLE001  # one message holds up no other
@@ -111,7 +118,9 @@ def retry_parked(
     return RetryResponse(settled, parked, None)
 
 
-def discard_message(connection: psycopg.Connection, message_id: int, why: str) -> None:
+def discard_message(
+    connection: psycopg.Connection, message_id: int, why: str, by: Resolver
+) -> None:
     """Discard a parked or deferred message permanently; later copies will be discarded too.
 
     Raises:
@@ -120,7 +129,7 @@ def discard_message(connection: psycopg.Connection, message_id: int, why: str) -
     """
     with connection.transaction():
         _unsettled(connection, message_id)
-        discard(connection, message_id, why)
+        discard(connection, message_id, why, by)
 
 
 def _unsettled(connection: psycopg.Connection, message_id: int) -> StoredMessage:

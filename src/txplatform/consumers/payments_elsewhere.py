@@ -85,7 +85,7 @@ class PaymentsElsewhere:
             return None  # a copy of what the account already has, or the return of its payment
         return CommandRejectedError(
             RefusalReason.OTHER_ACCOUNT,
-            f"Payment {command.payment_id} is applied on another account and not returned there.",
+            "The payment is applied on another account and not returned there.",
             "Return it there and retry, or discard this message. Use a new payment_id for another"
             " payment.",
         )

@@ -7,8 +7,6 @@ a lock timeout), the consumer backs off but stays a member of the group.
 
 import random
 import threading
-from collections.abc import Sequence
-from logging import DEBUG, WARNING
 from time import monotonic
 
 import psycopg
@@ -21,25 +19,22 @@ from txplatform.consumers.broker import Broker, Polled
 from txplatform.consumers.deferred_messages import Deferred, retry_deferred
 from txplatform.consumers.metrics import ConsumerMetrics
 from txplatform.consumers.parsing import read_message
+from txplatform.consumers.reporting import health_of, log_outcomes
 from txplatform.consumers.spans import traced_messages
 from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.contracts.messages import INBOUND
 from txplatform.database import PASSING_FAULTS, Database
 from txplatform.database_clock import DatabaseClock
-from txplatform.domain.ids import account_of
-from txplatform.eventstore.snapshot import account_state
 from txplatform.health import Health
-from txplatform.inbox.alarms import Alarm, apply_waited, describe_alarms, find_alarms
-from txplatform.inbox.message import MessageOutcome
+from txplatform.inbox.alarms import Alarm, apply_waited, find_alarms
 from txplatform.inbox.positions import FencedError, PartitionKey
 from txplatform.inbox.writer import keep_contents
-from txplatform.pluralize import pluralize
 from txplatform.processing.account_cache import AccountCache
 from txplatform.processing.snapshots import take_snapshots
-from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.projections.payments import on_two_accounts
+from txplatform.projections.waiting_advices import waiting_advices
 from txplatform.settings import Settings
-from txplatform.telemetry import correlation_id, logger
+from txplatform.telemetry import logger
 from txplatform.tracing import process_tracer
 
 _POLL_S = 0.25
@@ -108,16 +103,7 @@ class InboundConsumer:
             if assignment.assigned and not assignment.reading:
                 assignment.start_reading(self._connected())
             if now >= self._check_at:
-                assignment.check(self._connected())
-                self._clock.measure(self._connected())
-                if now >= self._keep_at:
-                    self._keep_contents(self._connected())
-                self._deferred = retry_deferred(self._connected())
-                apply_waited(self._connected())
-                self._alarms = find_alarms(self._connected())
-                self._metrics.on_two_accounts.set(len(on_two_accounts(self._connected())))
-                self._metrics.show(assignment.lags(), self._deferred.messages, self._alarms)
-                self._check_at = monotonic() + (0 if self._deferred.retried else _CHECK_EVERY_S)
+                self._check(self._connected(), assignment)
         polled = broker.poll(self._settings.consumer_batch_messages, _POLL_S, assignment.origin)
         self._apply(polled, broker, assignment)
         for key, error in polled.broken.items():
@@ -132,7 +118,21 @@ class InboundConsumer:
             self._check_at = 0.0  # most problems are transient; the check finds the others
         if now >= self._retry_at:
             self._failures = 0
-            self._health = _health_of(assignment, self._deferred, self._alarms)
+            self._health = health_of(assignment, self._deferred, self._alarms)
+
+    def _check(self, connection: psycopg.Connection, assignment: Assignment) -> None:
+        """Check what changes without messages, and try deferred messages again."""
+        assignment.check(connection)
+        self._clock.measure(connection)
+        if monotonic() >= self._keep_at:
+            self._keep_contents(connection)
+        self._deferred = retry_deferred(connection)
+        apply_waited(connection)
+        self._alarms = find_alarms(connection)
+        self._metrics.on_two_accounts.set(len(on_two_accounts(connection)))
+        self._metrics.show_waiting(waiting_advices(connection))
+        self._metrics.show(assignment.lags(), self._deferred.messages, self._alarms)
+        self._check_at = monotonic() + (0 if self._deferred.retried else _CHECK_EVERY_S)
 
     def _apply(self, polled: Polled, broker: Broker, assignment: Assignment) -> None:
         started = monotonic()
@@ -149,7 +149,7 @@ class InboundConsumer:
         statuses = [outcome.status for outcome in outcomes]
         topics = [message.topic for message in messages]
         self._metrics.count_batch(zip(topics, statuses, strict=True), monotonic() - started)
-        self._log_outcomes(batch, outcomes, work)
+        log_outcomes(self._log, batch, outcomes, work)
         if work.failed or MessageStatus.PARKED in statuses:
             self._check_at = 0.0  # shows deferred messages and alarms
         every = self._settings.snapshot_every_events
@@ -175,35 +175,6 @@ class InboundConsumer:
         self._disconnect()
         assignment.stop_reading()
 
-    def _log_outcomes(
-        self, batch: InboundBatch, outcomes: Sequence[MessageOutcome], work: UnitOfWork
-    ) -> None:
-        logs_all = self._log.is_enabled_for(DEBUG)
-        for parsed, outcome in zip(batch.parsed_messages, outcomes, strict=True):
-            parked = outcome.status is MessageStatus.PARKED
-            if parked or logs_all:
-                self._log.log(
-                    WARNING if parked else DEBUG,
-                    "message " + outcome.status.value,
-                    topic=parsed.message.topic,
-                    partition=parsed.message.partition,
-                    offset=parsed.message.offset,
-                    account=outcome.account_id,
-                    reason=outcome.reason,
-                    event_id=outcome.event_id,
-                    correlation_id=correlation_id(parsed.traceparent),
-                )
-        for stream, error in work.failed.items():
-            self._log.error("messages deferred", account=account_of(stream), exc_info=error)
-        if logs_all:
-            for account in work.accounts.values():
-                self._log.debug(
-                    "account state",
-                    account=account.account_id,
-                    version=account.version,
-                    state=account_state(account),
-                )
-
     def _connected(self) -> psycopg.Connection:
         if self._connection is None:
             self._connection = self._database.connect()
@@ -223,38 +194,3 @@ class InboundConsumer:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-
-
-def _health_of(assignment: Assignment, deferred: Deferred, alarms: Sequence[Alarm]) -> Health:
-    figures = {
-        "cluster_id": assignment.origin.cluster_id,
-        "partitions": len(assignment.positions),
-        "deferred_messages": deferred.messages,
-        "alarms": len(alarms),
-        "lag": {f"{key.topic}[{key.partition}]": lag for key, lag in assignment.lags().items()},
-    }
-    missing = sorted(assignment.missing)
-    problems = [
-        *(f"topic {name} does not exist on the broker; create it" for name in missing),
-        *assignment.faults.values(),
-        *assignment.suspended.values(),
-    ]
-    if deferred.messages:
-        problems.append(
-            f"{pluralize(deferred.messages, 'message')} deferred, since accounts cannot be decided"
-            f" on; one is {deferred.account_id}; run `txplatform verify`"
-        )
-    if assignment.assigned is None:
-        problems.append("is not a member of the consumer group yet")
-    elif assignment.assigned and not assignment.reading:
-        problems.append("has not looked up its positions yet")
-    # An alarm needs an operator, but the consumer works.
-    words = [f"ALARM: {describe_alarms(alarms)}"] if alarms else []
-    if problems:
-        return Health(ready=False, detail="; ".join([*words, *problems]), figures=figures)
-    detail = (
-        f"reads {len(assignment.positions)} partitions"
-        if assignment.assigned
-        else "standing by: other members read all partitions"
-    )
-    return Health(ready=True, detail="; ".join([*words, detail]), figures=figures)

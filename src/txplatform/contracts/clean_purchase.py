@@ -36,7 +36,7 @@ def parse_clean_purchase(body: bytes) -> Purchase | None:
     """Return the purchase if the body is a usual one, else None."""
     try:
         purchase = _decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     usual = (
         # The decoder requires nine keys, and ignores repeated and unknown ones.

@@ -127,5 +127,7 @@ def _problem(error: Mapping[str, Any], currency: str | None) -> str:
             "must be a whole number of minor units: "
             f"{_EXAMPLE_AMOUNT / 10**exponent:.{exponent}f} {currency} is {_EXAMPLE_AMOUNT}"
         )
+    if kind == "string_too_short" and context["min_length"] == 1:
+        return "is empty"
     words = _WORDS.get(kind)
     return error["msg"] if words is None else words.format_map(context)

@@ -60,6 +60,13 @@ def _body_id(value: str) -> str:
     return value
 
 
+def null_as(default: object, kind: Any) -> BeforeValidator:
+    """Let null mean the same as an absent field of this type, which has this default."""
+    return BeforeValidator(
+        lambda value: default if value is None else value, json_schema_input_type=kind | None
+    )
+
+
 def _one_of(codes: Container[str], what: str) -> AfterValidator:
     def check(value: str) -> str:
         if value not in codes:
@@ -88,7 +95,7 @@ def _merchant_id(value: str) -> str | None:
 
 
 def _reference(value: str) -> str | None:
-    return _body_id(value) if value.strip(_BLANK) else None
+    return refuse_card_number(_body_id(value)) if value.strip(_BLANK) else None
 
 
 def _rfc3339(value: object) -> object:
@@ -105,9 +112,9 @@ def _metadata(value: object) -> object:
     cleaned = clean_metadata(value)
     if not cleaned.complete:
         raise ValueError(
-            f"must be an object of at most {MAX_METADATA_KEYS} keys of 1 to {MAX_METADATA_KEY} "
-            f"characters, with texts of at most {MAX_METADATA_VALUE} characters and without card "
-            f"numbers, of at most {MAX_METADATA_BYTES} bytes in all"
+            f"must be at most {MAX_METADATA_KEYS} named texts: names of 1 to {MAX_METADATA_KEY} "
+            f"characters, texts of at most {MAX_METADATA_VALUE} characters, together at most "
+            f"{MAX_METADATA_BYTES} bytes, and no card numbers"
         )
     return cleaned.value
 
@@ -215,7 +222,7 @@ AmountOrZero = Annotated[int, _amount(0, 500000)]
 
 OpeningBalance = Annotated[
     int,
-    BeforeValidator(lambda value: 0 if value is None else value, json_schema_input_type=int | None),
+    null_as(0, int),
     Field(
         strict=True,
         description="What is owed at the opening, minor units; negative after an overpayment. "
@@ -238,7 +245,6 @@ Reference = Annotated[
     str,
     StringConstraints(strict=True),
     AfterValidator(_reference),
-    AfterValidator(refuse_card_number),
     Field(description="An order number, ARN or RRN; not compared in repeats.", examples=["o-77"]),
 ]
 

@@ -35,7 +35,9 @@ class InboundMessageResponse:
         flags: The flags of the event.
         withheld: True if the message held a card number: the key, header or body with the number
             is not stored, and the message cannot be retried.
-        resolved_at: The time when an operator retried or discarded the message, UTC.
+        resolved_at: The time when the message was retried with another outcome or discarded, UTC.
+        resolved_by: Who did that: the name and id of an API key, a user of the command line, or the
+            consumer, which retries deferred messages.
         resolution: The operator's reason for discarding the message.
     """
 
@@ -57,6 +59,7 @@ class InboundMessageResponse:
     flags: list[str]
     withheld: bool
     resolved_at: datetime | None
+    resolved_by: str | None
     resolution: str | None
 
 

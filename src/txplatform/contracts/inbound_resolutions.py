@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from txplatform.contracts.body import RequestBody, with_example
-from txplatform.contracts.fields import FreeText
+from txplatform.contracts.fields import FreeText, null_as
 from txplatform.contracts.messages import INBOUND
 
 
@@ -34,9 +34,12 @@ class RetryRequest(RequestBody):
     model_config = with_example(topic="payments.payment-submitted.v1", reason="currency_mismatch")
 
     topic: TopicName
-    reason: Annotated[str, Field(description="The `reason` of the messages.")]
+    reason: Annotated[FreeText, Field(description="The `reason` of the messages.")]
     after_id: Annotated[
-        int, Field(ge=0, description="`next_after_id` of the previous response, to go on.")
+        int,
+        Field(strict=True, ge=0, le=2**63 - 1),
+        null_as(0, int),
+        Field(description="`next_after_id` of the previous response, to go on."),
     ] = 0
 
 

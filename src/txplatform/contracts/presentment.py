@@ -13,7 +13,13 @@ from txplatform.contracts.advice import (
     DescribedReference,
     DescribedTime,
 )
-from txplatform.contracts.fields import AmountOrZero, BodyId, CurrencyCode, idempotency_key
+from txplatform.contracts.fields import (
+    AmountOrZero,
+    BodyId,
+    CurrencyCode,
+    idempotency_key,
+    null_as,
+)
 from txplatform.domain.advices import Clearing, Correction, Direction, Refund
 
 Presentment = Clearing | Refund | Correction
@@ -27,6 +33,7 @@ class PresentmentBody(AdviceBody):
     clearing_id: Annotated[BodyId, idempotency_key("clr-1")]
     direction: Annotated[
         Direction,
+        null_as(Direction.DEBIT, Direction),
         Field(description="`debit` raises what is owed, `credit` lowers it."),
     ] = Direction.DEBIT
     reverses_clearing_id: Annotated[
@@ -36,6 +43,7 @@ class PresentmentBody(AdviceBody):
     currency: CurrencyCode
     final: Annotated[
         StrictBool,
+        null_as(True, bool),
         Field(description="True if no more clearings follow; releases the rest of the hold."),
     ] = True
     amount: Annotated[

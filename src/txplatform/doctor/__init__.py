@@ -23,6 +23,7 @@ from txplatform.doctor.inbox import (
     check_deferred_messages,
     check_parked_changes,
     check_payments,
+    check_waiting_advices,
 )
 from txplatform.doctor.lag import (
     check_consumers,
@@ -49,6 +50,7 @@ DATABASE_CHECKS: tuple[Callable[[psycopg.Connection], Iterator[Finding]], ...] =
     check_parked_changes,
     check_deferred_messages,
     check_payments,
+    check_waiting_advices,
 )
 
 

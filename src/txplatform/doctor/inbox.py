@@ -4,11 +4,14 @@ from collections.abc import Iterator
 
 import psycopg
 
-from txplatform.doctor.finding import Finding, failed, ok
+from txplatform.doctor.finding import Finding, failed, ok, warning
 from txplatform.inbox.alarms import describe_alarms, find_alarms
 from txplatform.inbox.reader import deferred_messages
 from txplatform.pluralize import pluralize
 from txplatform.projections.payments import on_two_accounts
+from txplatform.projections.waiting_advices import waiting_advices
+
+_LONG_WAIT_S = 86_400
 
 
 def check_parked_changes(connection: psycopg.Connection) -> Iterator[Finding]:
@@ -34,6 +37,21 @@ def check_deferred_messages(connection: psycopg.Connection) -> Iterator[Finding]
         )
     else:
         yield ok("deferred messages", "No message is deferred.")
+
+
+def check_waiting_advices(connection: psycopg.Connection) -> Iterator[Finding]:
+    """Warn if an advice has waited for long: its account or its original may be mistyped."""
+    waiting = waiting_advices(connection)
+    detail = f"{pluralize(waiting.advices, 'advice')} waiting for an account or another advice."
+    if waiting.oldest_s > _LONG_WAIT_S:
+        yield warning(
+            "waiting advices",
+            f"{detail} The oldest, {waiting.business_key} of account {waiting.account_id}, has"
+            f" waited for {waiting.oldest_s / 3600:.0f} h.",
+            "Ask who sent it if the account and the ids are right.",
+        )
+    else:
+        yield ok("waiting advices", detail)
 
 
 def check_payments(connection: psycopg.Connection) -> Iterator[Finding]:

@@ -15,8 +15,7 @@ from txplatform.domain.status import AccountStatus, FreezeReason
 
 _OF_SENDER = frozenset({"reference", "metadata"})
 _ORIGINAL = frozenset({"original_amount", "original_currency"})
-_OF_PRESENTMENTS = _OF_SENDER | _ORIGINAL | {"merchant", "occurred_at", "presented_at"}
-"""The describing fields, which are not compared in a repeated advice."""
+"""Describing fields, which are not compared in a repeated advice."""
 
 
 class CreditLimitChange(EarlyAdvice, VersionedAdvice, frozen=True):
@@ -136,21 +135,39 @@ class Direction(StrEnum):
     CREDIT = "credit"
 
 
-class Clearing(EarlyAdvice, frozen=True):
+class DescribedPresentment(EarlyAdvice, frozen=True, kw_only=True):
+    """A presentment, with the fields that only describe it.
+
+    Attributes:
+        occurred_at: When the purchase was made, cleared or refunded, UTC.
+        presented_at: When the network presented it, UTC.
+    """
+
+    BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("occurred_at", "presented_at")
+    DESCRIBING: ClassVar[frozenset[str]] = (
+        _OF_SENDER | _ORIGINAL | {"merchant", "occurred_at", "presented_at"}
+    )
+
+    merchant: Merchant | None = None
+    original_amount: int | None = None
+    original_currency: str | None = None
+    occurred_at: datetime | None = None
+    presented_at: datetime | None = None
+    reference: str | None = None
+    metadata: dict[str, str] | None = None
+
+
+class Clearing(DescribedPresentment, frozen=True):
     """The network presents a purchase for settlement.
 
     Attributes:
         transaction_id: None if the purchase was never authorized (a force post).
         amount: Minor units of `currency`; 0 only if final, to end the hold without a posting.
         final: True for the last clearing of a purchase, which releases the rest of the hold.
-        occurred_at: When the purchase was made or cleared, UTC.
-        presented_at: When the network presented it, UTC.
     """
 
     LABEL: ClassVar[str] = "The clearing"
-    BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("occurred_at", "presented_at")
     COPY_CONFLICTS: ClassVar[bool] = True
-    DESCRIBING: ClassVar[frozenset[str]] = _OF_PRESENTMENTS
     direction: ClassVar[Direction] = Direction.DEBIT
     reverses_clearing_id: ClassVar[str | None] = None
 
@@ -160,20 +177,13 @@ class Clearing(EarlyAdvice, frozen=True):
     amount: int
     currency: str
     final: bool = True
-    merchant: Merchant | None = None
-    original_amount: int | None = None
-    original_currency: str | None = None
-    occurred_at: datetime | None = None
-    presented_at: datetime | None = None
-    reference: str | None = None
-    metadata: dict[str, str] | None = None
 
     @property
     def key(self) -> str:
         return clearing_key(self.clearing_id)
 
 
-class Correction(EarlyAdvice, frozen=True):
+class Correction(DescribedPresentment, frozen=True):
     """The network takes an earlier presentment back: a clearing, a refund or a correction.
 
     Attributes:
@@ -183,8 +193,6 @@ class Correction(EarlyAdvice, frozen=True):
     """
 
     LABEL: ClassVar[str] = "The correction"
-    DESCRIBING: ClassVar[frozenset[str]] = _OF_PRESENTMENTS
-    BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("occurred_at", "presented_at")
     READS_EARLIER: ClassVar[bool] = True
 
     clearing_id: str
@@ -194,13 +202,6 @@ class Correction(EarlyAdvice, frozen=True):
     direction: Direction
     amount: int
     currency: str
-    merchant: Merchant | None = None
-    original_amount: int | None = None
-    original_currency: str | None = None
-    occurred_at: datetime | None = None
-    presented_at: datetime | None = None
-    reference: str | None = None
-    metadata: dict[str, str] | None = None
 
     @property
     def key(self) -> str:
@@ -221,7 +222,7 @@ class Correction(EarlyAdvice, frozen=True):
         return self.amount if self.direction is Direction.DEBIT else -self.amount
 
 
-class Refund(EarlyAdvice, frozen=True):
+class Refund(DescribedPresentment, frozen=True):
     """A refund by the merchant.
 
     Attributes:
@@ -230,9 +231,7 @@ class Refund(EarlyAdvice, frozen=True):
     """
 
     LABEL: ClassVar[str] = "The refund"
-    BUSINESS_TIME: ClassVar[tuple[str, ...]] = ("occurred_at", "presented_at")
     COPY_CONFLICTS: ClassVar[bool] = True
-    DESCRIBING: ClassVar[frozenset[str]] = _OF_PRESENTMENTS
     direction: ClassVar[Direction] = Direction.CREDIT
     reverses_clearing_id: ClassVar[str | None] = None
 
@@ -241,13 +240,6 @@ class Refund(EarlyAdvice, frozen=True):
     transaction_id: TransactionId | None
     amount: int
     currency: str
-    merchant: Merchant | None = None
-    original_amount: int | None = None
-    original_currency: str | None = None
-    occurred_at: datetime | None = None
-    presented_at: datetime | None = None
-    reference: str | None = None
-    metadata: dict[str, str] | None = None
     presented: bool = False
 
     @property

@@ -43,7 +43,7 @@ class MessageCause(
 
 
 class OperatorCause(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="operator"):
-    """An operator who changed the rule book on the command line."""
+    """An operator on the command line, who changes the rule book or resolves a message."""
 
     name: str
 

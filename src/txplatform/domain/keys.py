@@ -39,3 +39,8 @@ def hold_expiry_key(transaction_id: str) -> str:
 def waiting_key(business_key: str) -> str:
     """Return the key under which a message waits; an applied message uses `business_key`."""
     return f"waiting:{business_key}"
+
+
+def rejected_key(business_key: str) -> str:
+    """Return the key of the rejection of a message that waited."""
+    return f"rejected:{business_key}"

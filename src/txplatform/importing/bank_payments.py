@@ -13,7 +13,7 @@ from txplatform.contracts.messages import PaymentReturnedMessage, PaymentSubmitt
 from txplatform.importing.account_finder import AccountFinder
 from txplatform.importing.amounts import minor_units
 from txplatform.importing.camt import BankTransaction, UnbookedEntry, read_transactions
-from txplatform.importing.records import FileRecord, Read, Refusal, Skip
+from txplatform.importing.records import FileRecord, Read, Refusal, Skip, UnclearRecordError
 
 PaymentId = Literal["auto", "end-to-end-id", "bank-reference"]
 
@@ -68,12 +68,12 @@ class BankPayments:
             return Skip(transaction.line, "debit of the bank account")
         try:
             return self._return(transaction) if returned else self._payment(transaction)
-        except _UnclearError as error:
+        except UnclearRecordError as error:
             # The position, since a file may be one line.
             place = f"Ntry[{transaction.entry_number}]"
             if transaction.number:
                 place += f"/TxDtls[{transaction.number}]"
-            return Refusal(transaction.line, f"{place}/{error.field}", error.reason, str(error))
+            return error.refusal(transaction.line, f"{place}/")
 
     def _payment(self, transaction: BankTransaction) -> FileRecord:
         payment_id, from_position = self._id_of_payment(transaction)
@@ -89,7 +89,7 @@ class BankPayments:
 
     def _return(self, transaction: BankTransaction) -> FileRecord:
         if transaction.credit:
-            raise _UnclearError(
+            raise UnclearRecordError(
                 "RtrInf",
                 "credit_returned",
                 "money came back that was paid out or returned before. If it is a payment, send"
@@ -108,7 +108,7 @@ class BankPayments:
     def _account_of(self, transaction: BankTransaction) -> str:
         account_id = self.finder.account_of(transaction.account_facts)
         if account_id is None:
-            raise _UnclearError(
+            raise UnclearRecordError(
                 "RmtInf",
                 "account_unknown",
                 "nothing that --account-by names leads to an account.",
@@ -125,7 +125,7 @@ class BankPayments:
         if (reference := _bank_reference(transaction)) is not None:
             return reference, False
         if transaction.statement_id is None:
-            raise _UnclearError(
+            raise UnclearRecordError(
                 "Refs", "no_reference", "neither the transaction nor its statement has a reference."
             )
         position = f"{transaction.statement_id}/{transaction.entry_number}/{transaction.number}"
@@ -140,7 +140,7 @@ class BankPayments:
             "bank-reference": False,
         }
         if of_order is None or not known[self.payment_id]:
-            raise _UnclearError(
+            raise UnclearRecordError(
                 "Refs",
                 "payment_unknown",
                 "the file does not name the payment that is returned. Look up its payment id and"
@@ -149,20 +149,11 @@ class BankPayments:
         return of_order
 
 
-class _UnclearError(ValueError):
-    """Raised if a transaction needs a person."""
-
-    def __init__(self, field: str, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.field = field
-        self.reason = reason
-
-
 def _minor_units(amount: str, currency: str) -> int:
     try:
         return minor_units(amount, currency)
     except ValueError as error:
-        raise _UnclearError("Amt", "amount", f"the amount {error}.") from None
+        raise UnclearRecordError("Amt", "amount", f"the amount {error}.") from None
 
 
 def _bank_reference(transaction: BankTransaction) -> str | None:

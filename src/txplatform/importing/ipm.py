@@ -17,7 +17,7 @@ from iso4217 import Currency
 from txplatform.importing.account_finder import AccountFinder
 from txplatform.importing.amounts import to_minor_units
 from txplatform.importing.ipm_messages import Message, read_messages
-from txplatform.importing.records import FileRecord, Read, Refusal, Skip
+from txplatform.importing.records import FileRecord, Read, Refusal, Skip, UnclearRecordError
 
 TransactionId = Literal["trace-id", "retrieval-reference", "approval-code", "none"]
 
@@ -36,12 +36,8 @@ _OPPOSITE = {"debit": "credit", "credit": "debit"}
 _CURRENCIES = {f"{currency.number:03}": currency for currency in Currency}
 
 
-class _UnclearError(ValueError):
-    """Raised if a data element is missing or unreadable."""
-
-    def __init__(self, element: str, what: str) -> None:
-        super().__init__(what)
-        self.element = element
+def _unclear(element: str, what: str) -> UnclearRecordError:
+    return UnclearRecordError(element, "unclear_presentment", f"{element} {what}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +83,8 @@ class IpmFile:
             )
         try:
             body = {"account_id": account_id, **_money(message), **_ids(message)}
-        except _UnclearError as error:
-            detail = f"{error.element} {error}."
-            return Refusal(number, error.element, "unclear_presentment", detail)
+        except UnclearRecordError as error:
+            return error.refusal(number)
         body["transaction_id"] = self._transaction_id(message)
         body |= _description(message)
         if file_id is not None:
@@ -117,12 +112,12 @@ def _ids(message: Message) -> dict[str, Any]:
     """
     reference = message.get("DE31", "").strip()
     if not reference:
-        raise _UnclearError("DE31", "is missing: without it the presentment has no id")
+        raise _unclear("DE31", "is missing: without it the presentment has no id")
     function = message.get("DE24", "")
     clearing_id = reference if function == _FIRST_PRESENTMENT else f"{reference}-{function}"
     direction = _DIRECTIONS.get(message.get("DE3", "")[:2])
     if direction is None:
-        raise _UnclearError("DE3", "is a kind of transaction that is neither debit nor credit")
+        raise _unclear("DE3", "is a kind of transaction that is neither debit nor credit")
     if not message.get("PDS0025", "").startswith("R"):
         final = message.get("DE25") != _MORE_FOLLOW
         return {"clearing_id": clearing_id, "direction": direction, "final": final}
@@ -142,7 +137,7 @@ def _money(message: Message) -> dict[str, Any]:
     found: dict[str, Any] = {"amount": amount, "currency": currency}
     try:
         original_amount, original_currency = _amount(message, "DE4", "DE49")
-    except _UnclearError:
+    except UnclearRecordError:
         return found  # it only describes
     if original_currency != currency:
         found |= {"original_amount": original_amount, "original_currency": original_currency}
@@ -156,10 +151,10 @@ def _amount(message: Message, element: str, currency_element: str) -> tuple[int,
     """
     amount, number = message.get(element), message.get(currency_element)
     if amount is None:
-        raise _UnclearError(element, "is missing")
+        raise _unclear(element, "is missing")
     currency = _CURRENCIES.get(number or "")
     if currency is None:
-        raise _UnclearError(currency_element, "is no currency of ISO 4217")
+        raise _unclear(currency_element, "is no currency of ISO 4217")
     decimals = currency.exponent or 0
     exponents = message.get("PDS0148", "")
     for start in range(0, len(exponents) - 3, 4):
@@ -168,7 +163,7 @@ def _amount(message: Message, element: str, currency_element: str) -> tuple[int,
     try:
         return to_minor_units(Decimal(amount).scaleb(-decimals), currency.code), currency.code
     except ValueError as error:
-        raise _UnclearError(element, str(error)) from None
+        raise _unclear(element, str(error)) from None
 
 
 def _description(message: Message) -> dict[str, Any]:

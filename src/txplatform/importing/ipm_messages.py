@@ -46,28 +46,66 @@ def read_messages(path: Path, encoding: str | None) -> Iterator[tuple[int, Messa
         encoding: The code page; None for ASCII or EBCDIC (cp500), as the header has it.
 
     Raises:
-        UnusableFileError: The file is no IPM file, or is not complete: its trailer is missing or
-            counts other messages.
+        UnusableFileError: The file is no IPM file, or is not complete: its trailer is missing, or
+            states another number of messages or another sum of their amounts.
     """
     logging.getLogger("cardutil").setLevel(logging.CRITICAL)  # its log lines have card numbers
     with path.open("rb") as file:
         blocked = _is_blocked(file)
         encoding = encoding or _encoding(file, path)
         file.seek(0)
-        number = first = 0
+        number = 0
         ended = False
+        found = _Found()
         for record in _records(file, path, blocked=blocked):
             number += 1
             message = _parsed(record, encoding, number)
             kind = _kind(message)
             if kind == _HEADER:
-                first = number
+                found = _Found()
+            found.add(message)
             ended = kind == _TRAILER
             if ended and not isinstance(message, Refusal):
-                _check_count(path, message, number - first + 1)
+                found.check(path, message)
             yield number, message
         if not ended:
             raise _incomplete(path, f"no trailer follows message {number}")
+
+
+class _Found:
+    """The messages of a logical file, as its trailer counts and sums them.
+
+    Attributes:
+        amount: The sum of the transaction amounts (DE 4), whatever their currencies; None after a
+            malformed message, whose amount is unknown.
+    """
+
+    def __init__(self) -> None:
+        self.messages = 0
+        self.amount: int | None = 0
+
+    def add(self, message: Message | Refusal) -> None:
+        """Count a message."""
+        self.messages += 1
+        if isinstance(message, Refusal) or self.amount is None:
+            self.amount = None
+        else:
+            self.amount += int(message.get("DE4", 0))
+
+    def check(self, path: Path, trailer: Message) -> None:
+        """Compare with the trailer's count of messages (PDS 0306) and checksum (PDS 0301)."""
+        count, checksum = (trailer.get(name, "").strip() for name in ("PDS0306", "PDS0301"))
+        if count.isdecimal() and int(count) != self.messages:
+            raise _incomplete(
+                path, f"its trailer counts {int(count)} messages, it has {self.messages}"
+            )
+        if self.amount is None or not checksum.isdecimal():
+            return
+        if int(checksum) != self.amount % 10 ** len(checksum):
+            raise _incomplete(
+                path,
+                f"its trailer has the sum of amounts {int(checksum)}, it has {self.amount}",
+            )
 
 
 def _is_blocked(file: BinaryIO) -> bool:
@@ -107,12 +145,6 @@ def _parsed(record: bytes, encoding: str, number: int) -> Message | Refusal:
 
 def _kind(message: Message | Refusal) -> tuple[str, str] | None:
     return None if isinstance(message, Refusal) else (message["MTI"], message.get("DE24", ""))
-
-
-def _check_count(path: Path, trailer: Message, found: int) -> None:
-    announced = trailer.get("PDS0306", "").strip()
-    if announced.isdecimal() and int(announced) != found:
-        raise _incomplete(path, f"its trailer counts {int(announced)} messages, it has {found}")
 
 
 def _incomplete(path: Path, what: str) -> UnusableFileError:

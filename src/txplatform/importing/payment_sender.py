@@ -10,15 +10,14 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 import orjson
 from confluent_kafka import KafkaError, Message, Producer
 
 from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.errors import TxPlatformError
-from txplatform.importing.platform_api import PlatformApi
 from txplatform.importing.records import FileRecord, RecordOutcome, Result
+from txplatform_client import Client, InboundMessage
 
 _WINDOW = 500
 """The number of messages that are sent before their outcomes are read."""
@@ -55,7 +54,7 @@ class _Sent:
     offset: int | None = None
     error: str = "no response in time"
     cursor: str | None = None
-    parked: dict[str, Any] | None = None
+    parked: InboundMessage | None = None
 
     def delivered(self, error: KafkaError | None, message: Message) -> None:
         if error is None:
@@ -65,7 +64,7 @@ class _Sent:
 
 
 def send_payments(
-    producer: Producer, api: PlatformApi, records: Iterable[FileRecord]
+    producer: Producer, api: Client, records: Iterable[FileRecord], *, patience_s: float
 ) -> Iterator[RecordOutcome]:
     """Send messages, and yield the outcome of each, in order.
 
@@ -73,13 +72,14 @@ def send_payments(
         producer: An idempotent producer.
         api: The API, with a key that has the scope audit:read.
         records: Payments and returns.
+        patience_s: The longest time without an outcome.
 
     Raises:
         NotDeliveredError: The broker did not confirm a message.
-        ApiError: The API refuses the calls, or does not respond in time.
+        TxPlatformClientError: The API refuses the calls, or does not respond in time.
     """
     remaining = iter(records)
-    patient_until = time.monotonic() + api.patience_s
+    patient_until = time.monotonic() + patience_s
     while window := [_Sent(record) for record in islice(remaining, _WINDOW)]:
         for sent in window:
             _produce(producer, sent)
@@ -95,7 +95,7 @@ def send_payments(
             while (row := _row_of(api, sent)) is None and time.monotonic() < patient_until:
                 time.sleep(_PAUSE_S)
             if row is not None:
-                patient_until = time.monotonic() + api.patience_s
+                patient_until = time.monotonic() + patience_s
             yield _outcome(sent.record, row)
 
 
@@ -110,32 +110,29 @@ def _produce(producer: Producer, sent: _Sent) -> None:
     )
 
 
-def _row_of(api: PlatformApi, sent: _Sent) -> dict[str, Any] | None:
+def _row_of(api: Client, sent: _Sent) -> InboundMessage | None:
     """Return the message's row in the inbox, or None if there is none yet.
 
     A copy of a parked message is a duplicate that no event has; the parked row has the reason.
     """
-    assert sent.record.topic is not None
-    filters = {
-        "topic": sent.record.topic,
-        "account_id": sent.record.body["account_id"],
-        "business_id": sent.record.business_id,
-    }
     while True:
-        cursor = {"cursor": sent.cursor} if sent.cursor is not None else {}
-        page = api.get("/v1/inbound-messages", **filters, **cursor)
-        rows: list[dict[str, Any]] = page["items"]
-        for row in rows:
-            if (row["partition"], row["offset"]) == (sent.partition, sent.offset):
-                return (row["event_id"] is None and sent.parked) or row
-            if row["status"] == MessageStatus.PARKED:
+        page = api.list_inbound_messages(
+            topic=sent.record.topic,
+            account_id=sent.record.body["account_id"],
+            business_id=sent.record.business_id,
+            cursor=sent.cursor,
+        ).page()
+        for row in page.items:
+            if (row.partition, row.offset) == (sent.partition, sent.offset):
+                return (sent.parked if row.event_id is None else None) or row
+            if MessageStatus(row.status) is MessageStatus.PARKED:
                 sent.parked = row
-        if not rows:
+        if not page.items:
             return None
-        sent.cursor = page["next_cursor"]
+        sent.cursor = page.next_cursor
 
 
-def _outcome(record: FileRecord, row: dict[str, Any] | None) -> RecordOutcome:
+def _outcome(record: FileRecord, row: InboundMessage | None) -> RecordOutcome:
     if row is None:
         return RecordOutcome(
             record,
@@ -143,11 +140,12 @@ def _outcome(record: FileRecord, row: dict[str, Any] | None) -> RecordOutcome:
             reason="not_confirmed",
             detail="No outcome yet; check that `txplatform consume` runs, and import again.",
         )
-    deferred = row["status"] == MessageStatus.WAITING and row["reason"] is not None
+    status = MessageStatus(row.status)
+    deferred = status is MessageStatus.WAITING and row.reason is not None
     return RecordOutcome(
         record,
-        "unknown" if deferred else RESULT_OF_STATUS[row["status"]],
-        reason=row["reason"],
-        detail=row["detail"],
-        flags=tuple(row.get("flags") or ()),
+        "unknown" if deferred else RESULT_OF_STATUS[status],
+        reason=row.reason,
+        detail=row.detail,
+        flags=tuple(row.flags),
     )

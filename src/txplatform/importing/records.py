@@ -57,6 +57,25 @@ class Refusal:
     detail: str
 
 
+class UnclearRecordError(ValueError):
+    """Raised while a record is read that needs a person.
+
+    Args:
+        field: The field in the words of the file.
+        reason: A stable code.
+        detail: The reason in a sentence.
+    """
+
+    def __init__(self, field: str, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self._field = field
+        self._reason = reason
+
+    def refusal(self, line: int, within: str = "") -> Refusal:
+        """Return the refusal of the record at this line; `within` leads to the field."""
+        return Refusal(line, within + self._field, self._reason, str(self))
+
+
 @dataclass(frozen=True, slots=True)
 class Skip:
     """A record that is not meant for the platform, such as a fee of the bank.

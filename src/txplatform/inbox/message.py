@@ -4,8 +4,12 @@ from datetime import datetime
 from typing import NamedTuple
 
 from txplatform.contracts.inbound_messages import MessageStatus
+from txplatform.domain.cause import KeyCause, OperatorCause, PartCause
 
 Headers = tuple[tuple[str, "bytes | None"], ...]
+
+Resolver = KeyCause | OperatorCause | PartCause
+"""Who retries or discards a message. Its text is stored with the message."""
 
 UNREADABLE_HEADERS: Headers = (("\N{REPLACEMENT CHARACTER}", None),)
 """Replaces the headers of a message if the client cannot decode them."""
@@ -13,7 +17,7 @@ UNREADABLE_HEADERS: Headers = (("\N{REPLACEMENT CHARACTER}", None),)
 
 ACCOUNT_UNREADABLE = "account_unreadable"
 INTERNAL_ERROR = "internal_error"
-"""The reasons for deferring a message; `internal_error` also parks a message.
+"""The reasons for deferring a message, which also park one that cannot be tried again.
 
 A deferred message has the status `waiting`, a reason and no event. It is tried again until its
 account can be decided on.

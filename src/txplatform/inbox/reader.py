@@ -1,4 +1,4 @@
-"""Reads messages and their outcomes from the inbox, for the API, command line and publisher.
+"""Reads messages with their contents and outcomes from the inbox.
 
 A message may wait for another, such as the opening of its account. When the wait ends, an event is
 recorded, but the message's row is not updated. So each read looks up the current status in the log.
@@ -6,21 +6,19 @@ recorded, but the message's row is not updated. So each read looks up the curren
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, LiteralString
+from typing import Any
 
 import psycopg
-from psycopg import sql
 
-from txplatform.contracts.cursors import Cursors
 from txplatform.contracts.inbound_messages import (
     InboundMessageResponse,
-    InboundMessagesResponse,
     MessageStatus,
 )
 from txplatform.contracts.messages import AccountStatusChangedMessage, CreditLimitChangedMessage
 from txplatform.domain.events import WaitingMessageRejected
 from txplatform.domain.events.event import AdviceEvent
 from txplatform.domain.ids import AccountId, account_stream
+from txplatform.domain.keys import rejected_key
 from txplatform.eventstore.mapper import decode_event
 from txplatform.eventstore.statements import row_equals
 from txplatform.inbox.message import ReceivedMessage
@@ -29,19 +27,21 @@ from txplatform.inbox.writer import decode_headers
 CHANGES = (AccountStatusChangedMessage.TOPIC, CreditLimitChangedMessage.TOPIC)
 """The topics whose parked messages may leave an account too much freedom."""
 
-_MESSAGE_COLUMNS = """m.id, m.cluster_id, m.topic, m.partition, m."offset", m.sent_at,
+MESSAGE_COLUMNS = """m.id, m.cluster_id, m.topic, m.partition, m."offset", m.sent_at,
     m.received_at, m.traceparent, m.account_id, m.business_key,
     coalesce(settled.status, m.status), m.reason, m.detail,
-    m.event_id, m.account_version, m.flags, m.withheld, m.resolved_at, m.resolution,
+    m.event_id, m.account_version, m.flags, m.withheld, m.resolved_at, m.resolved_by,
+    m.resolution,
     settled.topic, settled.originator_version, settled.state"""
+"""The columns of a message `m` with the event that ended its wait; see `SETTLED_BY`."""
 
-_SETTLED_BY = f"""
+SETTLED_BY = f"""
 LEFT JOIN LATERAL (
     SELECT e.topic, e.originator_version, e.state,
         CASE WHEN e.topic = '{WaitingMessageRejected.TOPIC}' THEN 'parked' ELSE 'applied' END
         AS status
     FROM (VALUES
-        (1, 'rejected:' || m.business_key, 'account-' || m.account_id),
+        (1, '{rejected_key("")}' || m.business_key, 'account-' || m.account_id),
         (2, m.business_key, 'account-' || m.account_id)
     ) AS wanted (nth, event_key, stream)
     CROSS JOIN LATERAL (
@@ -74,15 +74,6 @@ SELECT count(*) OVER (), account_id FROM inbound_messages
 WHERE status = 'waiting' AND reason IS NOT NULL ORDER BY id LIMIT 1
 """
 
-_BUSINESS_ID = "substr(m.business_key, strpos(m.business_key, ':') + 1)"
-_AFTER = "m.id > %(after)s"
-_WITH_BUSINESS_ID_AFTER = f"""
-m.business_key IS NOT NULL
-AND ({_BUSINESS_ID}, m.id) > (%(business_id)s, %(after)s)
-AND ({_BUSINESS_ID}, m.id) <= (%(business_id)s, {2**63 - 1})
-"""
-"""A comparison of rows, which only the index of business ids can serve; see `row_equals`."""
-
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
@@ -103,61 +94,6 @@ class StoredMessage:
         """True if the message is tried again until its account can be decided on."""
         summary = self.summary
         return summary.status is MessageStatus.WAITING and summary.reason is not None
-
-
-def inbound_cursors(**filters: str | None) -> Cursors:
-    """Return the cursors of the list of messages with these filters."""
-    return Cursors("inbound messages", **filters)
-
-
-def list_messages(  # noqa: PLR0913  # the filters of the API
-    connection: psycopg.Connection[Any],
-    *,
-    topic: str | None = None,
-    account_id: str | None = None,
-    status: MessageStatus | None = None,
-    business_id: str | None = None,
-    limit: int = 50,
-    cursor: str | None = None,
-) -> InboundMessagesResponse:
-    """Return messages that match all filters, without their contents, in order of arrival.
-
-    Raises:
-        InvalidCursorError: The cursor is not of this list with these filters.
-    """
-    cursors = inbound_cursors(
-        topic=topic, account_id=account_id, status=status, business_id=business_id
-    )
-    (after,) = cursors.read(cursor, 0)
-    filters: Mapping[LiteralString, object | None] = {
-        "m.topic = %(topic)s": topic,
-        "m.account_id = %(account_id)s": account_id,
-    }
-    conditions: list[sql.Composable] = [
-        sql.SQL(_AFTER if business_id is None else _WITH_BUSINESS_ID_AFTER),
-        *(sql.SQL(condition) for condition, value in filters.items() if value is not None),
-    ]
-    if status is not None:
-        # The status is a literal, so that the planner can use the partial index.
-        present = "m.status IN ({0}, 'waiting') AND coalesce(settled.status, m.status) = {0}"
-        conditions.append(sql.SQL(present).format(sql.Literal(status.value)))
-    query = sql.SQL(
-        "SELECT {} FROM inbound_messages m {} WHERE {} ORDER BY {} LIMIT %(limit)s"
-    ).format(
-        sql.SQL(_MESSAGE_COLUMNS),
-        sql.SQL(_SETTLED_BY),
-        sql.SQL(" AND ").join(conditions),
-        sql.SQL("m.id" if business_id is None else f"{_BUSINESS_ID}, m.id"),
-    )
-    asked = {
-        "topic": topic,
-        "account_id": account_id,
-        "business_id": business_id,
-        "after": after,
-        "limit": limit,
-    }
-    items = [_message(row) for row in connection.execute(query, asked)]
-    return InboundMessagesResponse(items, cursors.write(items[-1].id if items else after))
 
 
 def stored_message(
@@ -233,14 +169,14 @@ def _stored(
     prepare: bool | None = None,
 ) -> list[StoredMessage]:
     query = (
-        f"SELECT {_MESSAGE_COLUMNS}, m.topic_id, m.key, m.parked_number,"
+        f"SELECT {MESSAGE_COLUMNS}, m.topic_id, m.key, m.parked_number,"
         " contents.headers, contents.body"
-        f" FROM inbound_messages m {_SETTLED_BY} {_CONTENTS} {where}"
+        f" FROM inbound_messages m {SETTLED_BY} {_CONTENTS} {where}"
     )  # constants of this module
     found = []
     for row in connection.execute(query.encode(), values, prepare=prepare):
         *columns, topic_id, key, parked_number, headers, body = row
-        message = _message(columns)
+        message = message_of(columns)
         received = ReceivedMessage(
             message.cluster_id,
             message.topic,
@@ -256,7 +192,8 @@ def _stored(
     return found
 
 
-def _message(row: Sequence[Any]) -> InboundMessageResponse:
+def message_of(row: Sequence[Any]) -> InboundMessageResponse:
+    """Return the message in a row of `MESSAGE_COLUMNS`."""
     *columns, settled_topic, settled_version, settled_state = row
     fields = dict(zip(InboundMessageResponse.__slots__, columns, strict=True))
     fields["status"] = MessageStatus(fields["status"])

@@ -13,7 +13,7 @@ import psycopg
 
 from txplatform.eventstore.statements import column_arrays, row_equals
 from txplatform.inbox.contents import keepable
-from txplatform.inbox.message import Headers, MessageOutcome, ReceivedMessage
+from txplatform.inbox.message import Headers, MessageOutcome, ReceivedMessage, Resolver
 
 INSERT = """
 INSERT INTO inbound_messages (
@@ -59,13 +59,15 @@ _SETTLE = """
 UPDATE inbound_messages
 SET status = %(status)s, reason = %(reason)s, detail = %(detail)s, event_id = %(event_id)s,
     account_version = %(account_version)s, flags = %(flags)s, resolved_at = now(),
+    resolved_by = %(by)s,
     parked_number = CASE WHEN %(status)s = 'parked' THEN
         coalesce(parked_number, nextval('parked_numbers')) ELSE parked_number END
 WHERE id = %(id)s
 """
 
 _DISCARD = """
-UPDATE inbound_messages SET status = 'discarded', resolved_at = now(), resolution = %s
+UPDATE inbound_messages
+SET status = 'discarded', resolved_at = now(), resolved_by = %s, resolution = %s
 WHERE id = %s
 """
 
@@ -110,18 +112,25 @@ def record(
     )
 
 
-def settle(connection: psycopg.Connection, message_id: int, outcome: MessageOutcome) -> None:
-    """Store the outcome of retrying a parked or deferred message.
+def settle(
+    connection: psycopg.Connection, message_id: int, outcome: MessageOutcome, by: Resolver
+) -> None:
+    """Store the outcome of retrying a parked or deferred message, and who retried it.
 
     The caller holds the log's lock.
     """
-    changed = {"status": outcome.status.value, "flags": list(outcome.flags), "id": message_id}
+    changed = {
+        "status": outcome.status.value,
+        "flags": list(outcome.flags),
+        "by": str(by),
+        "id": message_id,
+    }
     connection.execute(_SETTLE, {**outcome._asdict(), **changed})
 
 
-def discard(connection: psycopg.Connection, message_id: int, why: str) -> None:
-    """Mark a parked message as discarded by an operator."""
-    connection.execute(_DISCARD, (why, message_id))
+def discard(connection: psycopg.Connection, message_id: int, why: str, by: Resolver) -> None:
+    """Mark a message as discarded."""
+    connection.execute(_DISCARD, (str(by), why, message_id))
 
 
 def keep_contents(connection: psycopg.Connection, days: int) -> list[str]:

@@ -40,6 +40,7 @@ CREATE TABLE inbound_messages (
     flags           text[] COLLATE "C" NOT NULL DEFAULT '{}',
     received_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
     resolved_at     timestamptz,
+    resolved_by     text,
     resolution      text,
     parked_number   bigint,
     UNIQUE (cluster_id, topic_id, topic, partition, "offset"),
@@ -81,6 +82,7 @@ COMMENT ON COLUMN inbound_messages.reason IS
     'Why the message was parked or discarded. A waiting message with a reason is deferred: it is tried again.';
 COMMENT ON COLUMN inbound_messages.parked_number IS
     'Assigned under the log''s lock when the message is parked. Dead letters are published in this order.';
+COMMENT ON COLUMN inbound_messages.resolved_by IS 'Who retried or discarded the message last: a key, an operator or the consumer.';
 COMMENT ON COLUMN inbound_messages.resolution IS 'The operator''s reason for discarding the message.';
 
 -- The contents of messages, by month. Old months are dropped, while the outcomes stay.
@@ -152,6 +154,7 @@ GRANT SELECT, INSERT ON inbound_contents TO txplatform_service;
 GRANT SELECT, INSERT, UPDATE, DELETE ON inbound_positions TO txplatform_service;
 GRANT SELECT, INSERT ON inbound_messages TO txplatform_service;
 GRANT UPDATE (
-    status, reason, detail, event_id, account_version, flags, resolved_at, resolution, parked_number
+    status, reason, detail, event_id, account_version, flags, resolved_at, resolved_by, resolution,
+    parked_number
 ) ON inbound_messages TO txplatform_service;
 GRANT USAGE ON SEQUENCE parked_numbers TO txplatform_service;

@@ -18,35 +18,19 @@ from txplatform.domain.commands.outcome import CommandRejectedError, Outcome
 from txplatform.domain.commands.prior_events import PriorEvents, TransactionNotReadError
 from txplatform.domain.events import AccountEvent
 from txplatform.domain.ids import StreamId, account_of
-from txplatform.domain.keys import authorization_key, late_authorization_key
 from txplatform.domain.rulesets import RulesNotUnderstoodError
-from txplatform.errors import TxPlatformError
 from txplatform.eventstore.mapper import decode_event
 from txplatform.eventstore.query import Query
 from txplatform.eventstore.snapshot import AccountSnapshot
 from txplatform.eventstore.statements import (
     APPEND,
-    READ_KEYS,
-    READ_STREAMS,
     READ_STREAMS_AT,
-    READ_TRANSACTIONS,
     StreamRow,
     append_parameters,
-    column_arrays,
 )
 from txplatform.processing.account_cache import AccountCache
 from txplatform.processing.pending_command import PendingCommand
-
-
-class AccountUnreadableError(TxPlatformError):
-    """An account's events cannot be read, so no command for the account can be decided."""
-
-    def __init__(self, stream: str, cause: Exception) -> None:
-        super().__init__(
-            f"Account {account_of(stream)} cannot be read.",
-            why=str(cause) if isinstance(cause, TxPlatformError) else f"{type(cause).__name__}.",
-            next_step="Run `txplatform verify` with the newest version.",
-        )
+from txplatform.processing.read_set import AccountUnreadableError, ReadSet
 
 
 class UnitOfWork:
@@ -79,9 +63,7 @@ class UnitOfWork:
         """Streams taken from the cache since the last load."""
         self._trusted: set[str] = set()
         """Streams taken from the cache and used without reading them again."""
-        self._streams_to_read: set[str] = set()
-        self._keys_to_read: set[tuple[str, str]] = set()
-        self._transactions_to_read: set[tuple[str, str]] = set()
+        self._to_read = ReadSet()
 
     def include(self, pending: PendingCommand, *, expect_copies: bool = False) -> None:
         """Take the command's account from the cache, and note what `load` has to read.
@@ -101,41 +83,33 @@ class UnitOfWork:
         ):
             pending.look_up = True
         if pending.look_up:
-            self._look_up(pending)
+            self._to_read.look_up(pending)
         if pending.transactions:
-            self._look_up_transactions(stream, pending.transactions)
+            self._to_read.look_up_transactions(stream, pending.transactions)
 
     def include_newest(self, stream: StreamId) -> None:
         """Make `load` read the newest version of an account."""
         self._use_cached(stream)
-        self._streams_to_read.add(stream)
+        self._to_read.streams.add(stream)
 
     def load(self) -> Iterator[Query]:
-        """Yield the queries that read what was requested since the last load.
-
-        Business keys and transactions are looked up after the accounts. If another process appends
-        an event in between, the look-up may find an event that the account lacks. The account is
-        then stale, so an append to it conflicts.
-        """
-        streams, self._streams_to_read = self._streams_to_read, set()
-        keys, self._keys_to_read = self._keys_to_read, set()
-        transactions, self._transactions_to_read = self._transactions_to_read, set()
+        """Yield the queries that read what was requested since the last load."""
         cached, self._cached = self._cached, set()
-        versions = {stream: self.accounts[stream].version for stream in cached & streams}
-        self._trusted |= cached - streams
+        to_read = self._to_read
+        if to_read.is_empty:
+            self._trusted |= cached
+            return
+        self._to_read = ReadSet()
+        versions = {stream: self.accounts[stream].version for stream in cached & to_read.streams}
+        self._trusted |= cached - to_read.streams
         # An account with events to append is not read: if it is stale, the append conflicts.
         after = {
             stream: 0 if account is None else account.version
-            for stream in streams
+            for stream in to_read.streams
             if (account := self.accounts.get(stream)) is None or not account.pending_events
         }
-        if after:
-            yield Query(READ_STREAMS, (list(after), list(after.values())), self._fold)
-        if keys:
-            yield Query(READ_KEYS, column_arrays(keys), self._add)
-        if transactions:
-            yield Query(READ_TRANSACTIONS, column_arrays(transactions), self._add)
-        for stream, transaction_id in transactions:
+        yield from to_read.queries(after, self._fold, self._add)
+        for stream, transaction_id in to_read.transactions:
             self._prior[stream].transactions.add(transaction_id)
         behind = sum(
             stream in self.failed or self.accounts[stream].version != known
@@ -159,12 +133,12 @@ class UnitOfWork:
             pending.result = self.execute(pending.stream, pending.command, context)
         except TransactionNotReadError as missing:
             pending.transactions = pending.transactions.union(missing.transaction_ids)
-            self._look_up_transactions(pending.stream, missing.transaction_ids)
+            self._to_read.look_up_transactions(pending.stream, missing.transaction_ids)
             return False
         except (CommandRejectedError, RulesNotUnderstoodError) as error:
             if not pending.look_up:
                 pending.look_up = True
-                self._look_up(pending)
+                self._to_read.look_up(pending)
                 return False
             pending.result = error
         return True
@@ -196,8 +170,11 @@ class UnitOfWork:
         Raises:
             AccountUnreadableError: The account's events cannot be read.
         """
-        if (error := self.failed.get(stream)) is not None:
-            raise AccountUnreadableError(stream, error) from error
+        match self.failed.get(stream):
+            case AccountUnreadableError() as error:
+                raise error
+            case Exception() as error:
+                raise AccountUnreadableError(stream, error) from error
         return self.accounts.get(stream) or Account.unopened(account_of(stream))
 
     def fail(self, stream: str, error: Exception) -> None:
@@ -241,24 +218,14 @@ class UnitOfWork:
         self._cache.keep(self.accounts.values())
 
     def _use_cached(self, stream: str) -> None:
-        if stream in self.accounts or stream in self._streams_to_read:
+        if stream in self.accounts or stream in self._to_read.streams:
             return
         account = self._cache.take(stream)
         if account is not None:
             self.accounts[stream] = account
             self._cached.add(stream)
         if account is None or self._read_first:
-            self._streams_to_read.add(stream)
-
-    def _look_up(self, pending: PendingCommand) -> None:
-        self._streams_to_read.add(pending.stream)
-        self._keys_to_read.update((pending.stream, key) for key in pending.command.keys)
-
-    def _look_up_transactions(self, stream: str, ids: Iterable[str]) -> None:
-        for transaction_id in ids:
-            self._transactions_to_read.add((stream, transaction_id))
-            self._keys_to_read.add((stream, authorization_key(transaction_id)))
-            self._keys_to_read.add((stream, late_authorization_key(transaction_id)))
+            self._to_read.streams.add(stream)
 
     def _fold(self, rows: Iterable[StreamRow]) -> None:
         for row in rows:
@@ -274,16 +241,21 @@ class UnitOfWork:
                         account = self.accounts[stream] = Account.unopened(account_of(stream))
                     decode_event(*row).mutate(account)
             except Exception as error:  # noqa: BLE001  # altered bytes can raise any error
-                self.fail(stream, error)
+                self._fail_to_read(stream, error)
 
     def _add(self, rows: Iterable[StreamRow]) -> None:
         for row in rows:
             try:
                 event = decode_event(*row)
             except Exception as error:  # noqa: BLE001  # as above
-                self.fail(row[0], error)
+                self._fail_to_read(row[0], error)
             else:
                 self._prior[event.originator_id][event.key] = event
+
+    def _fail_to_read(self, stream: str, cause: Exception) -> None:
+        error = AccountUnreadableError(stream, cause)
+        error.__cause__ = cause
+        self.fail(stream, error)
 
 
 def _copy_conflicts(command: Command, account: Account | None) -> bool:

@@ -7,5 +7,6 @@ keeps it up to date, `txplatform rebuild` rebuilds it, and `txplatform verify` c
 from txplatform.projections.payments import PAYMENTS
 from txplatform.projections.projection import Projection
 from txplatform.projections.transactions import TRANSACTIONS
+from txplatform.projections.waiting_advices import WAITING_ADVICES
 
-PROJECTIONS: tuple[Projection, ...] = (TRANSACTIONS, PAYMENTS)
+PROJECTIONS: tuple[Projection, ...] = (TRANSACTIONS, PAYMENTS, WAITING_ADVICES)

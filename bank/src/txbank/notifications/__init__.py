@@ -20,7 +20,7 @@ from txbank.notifications.webhooks import Webhooks
 from txbank.part import Worker
 from txbank.problems import ProblemType
 from txbank.service import Service
-from txbank.settings import CommonSettings, ServiceSettings
+from txbank.settings import CommonSettings, ServiceSettings, SettingsError
 
 _SMTP_S = 5
 """The time for each response of the mail server."""
@@ -35,8 +35,8 @@ class NotificationsSettings(ServiceSettings):
     accounts_url: str = Field(
         default="http://127.0.0.1:8101", description="Base URL of the accounts service."
     )
-    key: SecretStr = Field(
-        default=SecretStr(""), description="API key with the scope accounts:read."
+    key: SecretStr | None = Field(
+        default=None, description="API key of accounts, with the scope accounts:read."
     )
     sender: str = Field(
         default="bank@example.com", description="E-mail address from which mails are sent."
@@ -81,6 +81,11 @@ def _send_of(settings: NotificationsSettings) -> Send:
 
 
 def _prepare(app: FastAPI, _: CommonSettings, settings: NotificationsSettings) -> Sequence[Worker]:
+    if settings.key is None:
+        raise SettingsError(
+            "Invalid setting: TXBANK_NOTIFICATIONS_KEY is not set.",
+            next_step="Create a key with `txbank keys create --scope accounts:read`.",
+        )
     app.state.internal_allowed = settings.internal_webhooks
     channels = (
         Emails(

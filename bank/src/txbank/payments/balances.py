@@ -14,7 +14,7 @@ class Balances:
     def __init__(self, settings: CommonSettings) -> None:
         self._client = Client(
             settings.platform_url,
-            settings.platform_key.get_secret_value(),
+            settings.required_platform_key,
             timeout_s=TIMEOUT_S,
             deadline_s=TIMEOUT_S,
             traceparent=traceparent,

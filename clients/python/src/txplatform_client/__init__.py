@@ -1,27 +1,13 @@
-"""Typed clients for txplatform's HTTP API, and its Kafka messages (`txplatform_client.kafka`)."""
+"""Typed clients for txplatform's HTTP API, and its Kafka messages (`txplatform_client.kafka`).
 
-from txplatform_client.accounts import (
-    AccountBalance,
-    ChangedControls,
-    Controls,
-    ControlsChange,
-    Opening,
-    OperatorStatus,
-    StatusChange,
-)
-from txplatform_client.authorizations import (
-    Decision,
-    DryRun,
-    Increment,
-    IncrementDecision,
-    Purchase,
-    Reversal,
-    Reversed,
-)
+Here are the clients, the errors and what a caller makes or keeps. The other responses are in the
+module of their subject, such as `txplatform_client.rulesets`.
+"""
+
+from txplatform_client.accounts import AccountBalance, ControlsChange, Opening, StatusChange
+from txplatform_client.authorizations import Decision, Increment, Purchase, Reversal
 from txplatform_client.client import AsyncClient, Client
-from txplatform_client.currencies import CurrenciesPage, Currency
 from txplatform_client.errors import (
-    FieldProblem,
     InvalidArgumentError,
     MessageError,
     NoResponseError,
@@ -30,75 +16,29 @@ from txplatform_client.errors import (
     TxPlatformClientError,
     UnexpectedResponseError,
 )
-from txplatform_client.events import Cause, Event, EventsPage
+from txplatform_client.events import Event
 from txplatform_client.fields import Balance, Merchant, Reason
-from txplatform_client.inbound_messages import (
-    Discard,
-    InboundMessage,
-    InboundMessagesPage,
-    RetriedMessages,
-    Retries,
-)
+from txplatform_client.inbound_messages import Discard, InboundMessage, Retries
 from txplatform_client.money import Money, MoneyError
-from txplatform_client.pages import AsyncPages, Pages
-from txplatform_client.rulesets import (
-    Activation,
-    Disagreement,
-    DisagreementsPage,
-    RecordedActivation,
-    RecordedShadowing,
-    RuleBookPage,
-    RuleSet,
-    RuleSetSummary,
-    Shadowing,
-    ShadowingsPage,
-)
-from txplatform_client.settlement import (
-    Clearing,
-    ClearingItem,
-    ClearingResult,
-    ClearingResults,
-    RecordedClearing,
-    RecordedRefund,
-    Refund,
-)
-from txplatform_client.transactions import (
-    Posting,
-    PostingsPage,
-    Transaction,
-    TransactionEvent,
-    TransactionsPage,
-)
+from txplatform_client.rulesets import Activation, Shadowing
+from txplatform_client.settlement import Clearing, ClearingItem, ClearingResult, Refund
+from txplatform_client.transactions import Posting, Transaction
 
 __all__ = [
     "AccountBalance",
     "Activation",
     "AsyncClient",
-    "AsyncPages",
     "Balance",
-    "Cause",
-    "ChangedControls",
     "Clearing",
     "ClearingItem",
     "ClearingResult",
-    "ClearingResults",
     "Client",
-    "Controls",
     "ControlsChange",
-    "CurrenciesPage",
-    "Currency",
     "Decision",
-    "Disagreement",
-    "DisagreementsPage",
     "Discard",
-    "DryRun",
     "Event",
-    "EventsPage",
-    "FieldProblem",
     "InboundMessage",
-    "InboundMessagesPage",
     "Increment",
-    "IncrementDecision",
     "InvalidArgumentError",
     "Merchant",
     "MessageError",
@@ -106,32 +46,17 @@ __all__ = [
     "MoneyError",
     "NoResponseError",
     "Opening",
-    "OperatorStatus",
-    "Pages",
     "Posting",
-    "PostingsPage",
     "Problem",
     "ProblemError",
     "Purchase",
     "Reason",
-    "RecordedActivation",
-    "RecordedClearing",
-    "RecordedRefund",
-    "RecordedShadowing",
     "Refund",
-    "RetriedMessages",
     "Retries",
     "Reversal",
-    "Reversed",
-    "RuleBookPage",
-    "RuleSet",
-    "RuleSetSummary",
     "Shadowing",
-    "ShadowingsPage",
     "StatusChange",
     "Transaction",
-    "TransactionEvent",
-    "TransactionsPage",
     "TxPlatformClientError",
     "UnexpectedResponseError",
 ]

@@ -42,8 +42,8 @@ class Purchase(Priced, kw_only=True):
     metadata: dict[str, str] | None = None
 
 
-class Decision(Priced):
-    """The decision on a purchase. A decline is not an error.
+class Judgement(Priced):
+    """What the rules say about a purchase.
 
     Attributes:
         response_code: ISO 8583:1987 field 39: `00`, or the code of the first reason.
@@ -63,7 +63,6 @@ class Decision(Priced):
     balance: Balance | None
     ruleset: str
     account_version: int
-    event_id: str
     decided_at: Time
 
     @property
@@ -72,25 +71,21 @@ class Decision(Priced):
         return self.decision == "approved"
 
 
-class DryRun(Priced):
-    """What the decision on a purchase would be. The fields are those of `Decision`.
+class Decision(Judgement):
+    """The decision on a purchase. A decline is not an error."""
+
+    event_id: str
+
+
+class DryRun(Judgement):
+    """What the decision on a purchase would be.
 
     Attributes:
         event_id: None, since nothing is recorded.
         dry_run: False if the id was used before: then this is the stored decision.
     """
 
-    transaction_id: str
-    account_id: str
-    decision: Outcome
-    response_code: str
-    authorization_code: str | None
-    reasons: list[Reason]
-    balance: Balance | None
-    ruleset: str
-    account_version: int
     event_id: str | None
-    decided_at: Time
     dry_run: bool = False
 
 

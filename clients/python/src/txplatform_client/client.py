@@ -1,6 +1,7 @@
 """The clients: one that blocks, and one for asyncio. Both have the same calls."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, closing
@@ -70,12 +71,11 @@ class _ApiCalls(
             InvalidArgumentError: The address is not one of HTTP, or the key has characters that no
                 key has.
         """
-        parsed = httpx.URL(url)
-        if parsed.scheme not in {"http", "https"} or not parsed.host:
+        if not _is_address(url):
             raise InvalidArgumentError(
                 f"{url!r} is not an address such as https://txplatform.example."
             )
-        if not (key.isascii() and key.isprintable()):
+        if not re.fullmatch("[!-~]+", key):
             raise InvalidArgumentError("The API key has characters that no key has.")
         self._url = url.rstrip("/")
         self._key = key
@@ -100,6 +100,14 @@ class _ApiCalls(
             f"{self._url} did not respond to {call} in time: {outcome!r}. The outcome is unknown. "
             "Send the same call with the same ids again."
         ) from outcome
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        return False
+    return parsed.scheme in {"http", "https"} and bool(parsed.host)
 
 
 class Client(_ApiCalls[httpx.Client]):

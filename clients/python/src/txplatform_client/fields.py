@@ -13,13 +13,22 @@ from txplatform_client.money import Money
 
 T = TypeVar("T")
 
-AccountId = Annotated[str, Meta(pattern=r"\A(?!\.{1,2}\Z)[A-Za-z0-9._:-]{1,64}\Z")]
+_ACCOUNT_ID = r"\A(?!\.{1,2}\Z)[A-Za-z0-9._:-]{1,64}\Z"
+_BUSINESS_ID = r"\A[^\s\x00-\x1f\x7f-\xa0]([^\x00-\x1f\x7f-\xa0]{0,62}\S)?\Z"
+_CURRENCY = r"\A[A-Z]{3}\Z"
+
+FORMS = {
+    _ACCOUNT_ID: "1 to 64 of A-Z a-z 0-9 . _ : -",
+    _BUSINESS_ID: "1 to 64 printable characters",
+    _CURRENCY: "three capital letters",
+}
+"""The patterns in words, for error texts."""
+
+AccountId = Annotated[str, Meta(pattern=_ACCOUNT_ID)]
 """An id that stands in a URL."""
-BusinessId = Annotated[
-    str, Meta(pattern=r"\A[^\s\x00-\x1f\x7f-\xa0]([^\x00-\x1f\x7f-\xa0]{0,62}\S)?\Z")
-]
-"""An id that stands only in bodies: 1 to 64 printable characters."""
-CurrencyCode = Annotated[str, Meta(pattern=r"\A[A-Z]{3}\Z")]
+BusinessId = Annotated[str, Meta(pattern=_BUSINESS_ID)]
+"""An id that stands only in bodies."""
+CurrencyCode = Annotated[str, Meta(pattern=_CURRENCY)]
 """An ISO 4217 code."""
 Amount = Annotated[int, Meta(ge=1, le=999_999_999_999_999)]
 """Minor units of a currency."""

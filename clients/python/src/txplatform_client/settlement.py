@@ -23,8 +23,27 @@ Status = Literal["applied", "waiting"]
 """`waiting` until the account, or the presentment that is taken back, is known."""
 
 
-class Clearing(Priced, kw_only=True):
-    """A presentment of a purchase whose account and transaction stand in the path.
+class Presentment(Priced, kw_only=True):
+    """The base of clearings and refunds.
+
+    Attributes:
+        original_amount: The merchant's price, minor units of `original_currency`.
+        reference: An ARN, RRN or order number.
+        metadata: Up to 20 keys with text; no personal data.
+    """
+
+    amount: AmountOrZero
+    currency: CurrencyCode
+    occurred_at: Time | None = None
+    merchant: Merchant | None = None
+    original_amount: int | None = None
+    original_currency: str | None = None
+    reference: str | None = None
+    metadata: dict[str, str] | None = None
+
+
+class Clearing(Presentment, kw_only=True):
+    """A clearing of a purchase whose account and transaction stand in the path.
 
     Attributes:
         clearing_id: The idempotency key.
@@ -32,23 +51,12 @@ class Clearing(Priced, kw_only=True):
         direction: A `credit` is a refund.
         reverses_clearing_id: The presentment that this one takes back.
         final: True if no more clearings follow; releases the rest of the hold.
-        original_amount: The merchant's price, minor units of `original_currency`.
-        reference: An ARN, RRN or order number.
-        metadata: Up to 20 keys with text; no personal data.
     """
 
     clearing_id: BusinessId
-    amount: AmountOrZero
-    currency: CurrencyCode
     direction: Direction = "debit"
     reverses_clearing_id: BusinessId | None = None
     final: bool = True
-    occurred_at: Time | None = None
-    merchant: Merchant | None = None
-    original_amount: int | None = None
-    original_currency: str | None = None
-    reference: str | None = None
-    metadata: dict[str, str] | None = None
 
 
 class ClearingItem(Clearing, kw_only=True):
@@ -62,25 +70,19 @@ class ClearingItem(Clearing, kw_only=True):
     transaction_id: AccountId | None = None
 
 
-class RecordedClearing(Priced):
-    """A recorded clearing, credit or correction.
+class RecordedPresentment(Priced):
+    """The base of recorded clearings and refunds.
 
     Attributes:
-        transaction_id: The purchase's id; None if it was never authorized.
-        released: The amount released from the hold, minor units.
+        transaction_id: The purchase's id; None if it was never authorized, or none is named.
         flags: Unusual circumstances, and flaws of the description.
         differing_fields: For a repeat, the describing fields that differ from the first copy.
-        balance: The balance after the clearing; None while it waits.
+        balance: The balance after the posting; None while it waits.
     """
 
-    clearing_id: str
     account_id: str
     transaction_id: str | None
-    direction: Direction
-    reverses_clearing_id: str | None
-    final: bool
     status: Status
-    released: int
     flags: list[str]
     differing_fields: list[str]
     reference: str | None
@@ -89,6 +91,20 @@ class RecordedClearing(Priced):
     account_version: int
     event_id: str
     recorded_at: Time
+
+
+class RecordedClearing(RecordedPresentment):
+    """A recorded clearing, credit or correction.
+
+    Attributes:
+        released: The amount released from the hold, minor units.
+    """
+
+    clearing_id: str
+    direction: Direction
+    reverses_clearing_id: str | None
+    final: bool
+    released: int
 
 
 class ClearingResult(Body):
@@ -126,7 +142,7 @@ class ClearingResults(Body):
     items: list[ClearingResult]
 
 
-class Refund(Priced, kw_only=True):
+class Refund(Presentment, kw_only=True):
     """A refund by the merchant.
 
     Attributes:
@@ -137,36 +153,13 @@ class Refund(Priced, kw_only=True):
 
     refund_id: BusinessId
     amount: Amount
-    currency: CurrencyCode
     transaction_id: AccountId | None = None
-    occurred_at: Time | None = None
-    merchant: Merchant | None = None
-    original_amount: int | None = None
-    original_currency: str | None = None
-    reference: str | None = None
-    metadata: dict[str, str] | None = None
 
 
-class RecordedRefund(Priced):
-    """A recorded refund.
-
-    Attributes:
-        differing_fields: For a repeat, the describing fields that differ from the first copy.
-        balance: The balance after the refund; None while it waits.
-    """
+class RecordedRefund(RecordedPresentment):
+    """A recorded refund."""
 
     refund_id: str
-    account_id: str
-    transaction_id: str | None
-    status: Status
-    flags: list[str]
-    differing_fields: list[str]
-    reference: str | None
-    metadata: dict[str, str] | None
-    balance: Balance | None
-    account_version: int
-    event_id: str
-    recorded_at: Time
 
 
 class SettlementCalls:

@@ -16,7 +16,7 @@ from txplatform.domain.advices import (
     WaitingMessage,
 )
 from txplatform.domain.events.event import AdviceEvent
-from txplatform.domain.keys import waiting_key
+from txplatform.domain.keys import rejected_key, waiting_key
 
 
 class MessageWaiting(AdviceEvent, frozen=True):
@@ -103,7 +103,7 @@ class WaitingMessageRejected(AdviceEvent, frozen=True):
 
     @property
     def key(self) -> str:
-        return f"rejected:{self.business_key}"
+        return rejected_key(self.business_key)
 
     @property
     def summary(self) -> str:

@@ -6,6 +6,7 @@ not have arrived. A copy changes nothing.
 
 from typing import ClassVar
 
+from txplatform_client.accounts import Opening
 from txplatform_client.fields import (
     AccountId,
     AccountStatus,
@@ -15,29 +16,17 @@ from txplatform_client.fields import (
     CurrencyCode,
     Direction,
     FreezeReason,
-    Merchant,
     Priced,
     Time,
     Version,
 )
+from txplatform_client.settlement import ClearingItem
 
 
-class AccountOpened(Body, kw_only=True):
-    """`accounts.account-opened.v1`: an account was opened; its limit has version 0.
-
-    Attributes:
-        credit_limit: Minor units of the currency.
-        opening_balance: What is owed when the account moves in, minor units; negative if the bank
-            owes.
-    """
+class AccountOpened(Opening):
+    """`accounts.account-opened.v1`: an account was opened; its limit has version 0."""
 
     TOPIC: ClassVar[str] = "accounts.account-opened.v1"
-
-    account_id: AccountId
-    currency: CurrencyCode
-    credit_limit: AmountOrZero
-    opening_balance: int | None = 0
-    opened_at: Time | None = None
 
 
 class AccountStatusChanged(Body, kw_only=True):
@@ -119,33 +108,13 @@ class PaymentReturned(Priced, kw_only=True):
     returned_at: Time | None = None
 
 
-class PresentmentReceived(Priced, kw_only=True):
-    """`settlement.presentment-received.v1`: the network settles a purchase or a refund.
-
-    Attributes:
-        amount: Minor units of `currency`; 0 only for a final debit, which ends the hold.
-        transaction_id: The purchase's id; None if it was never authorized.
-        reverses_clearing_id: The presentment that this one takes back.
-        final: True if no more clearings follow; releases the rest of the hold.
-    """
+class PresentmentReceived(ClearingItem, kw_only=True):
+    """`settlement.presentment-received.v1`: the network settles a purchase or a refund."""
 
     TOPIC: ClassVar[str] = "settlement.presentment-received.v1"
 
-    account_id: AccountId
-    clearing_id: BusinessId
     direction: Direction
-    amount: AmountOrZero
-    currency: CurrencyCode
-    transaction_id: AccountId | None = None
-    reverses_clearing_id: BusinessId | None = None
-    final: bool = True
-    occurred_at: Time | None = None
     presented_at: Time | None = None
-    merchant: Merchant | None = None
-    original_amount: int | None = None
-    original_currency: str | None = None
-    reference: str | None = None
-    metadata: dict[str, str] | None = None
 
 
 INBOUND = (

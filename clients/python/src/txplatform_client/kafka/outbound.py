@@ -40,29 +40,31 @@ class AuthorizationIncremented(IncrementDecision):
     held: int
 
 
-class TransactionCleared(Priced):
-    """`transactions.transaction-cleared.v1`: a clearing or a correction was posted.
+class Posted(Priced):
+    """The base of messages about what moved `posted`.
 
     Attributes:
-        transaction_id: The purchase's id; None if it was never authorized.
-        reverses_clearing_id: The presentment that is taken back; None for a clearing.
-        amount: The change in what is owed; negative for the correction of a clearing.
-        posted_change: The same as `amount`.
-        released: The amount released from the hold, minor units.
+        posted_change: The change in what is owed, minor units.
+        balance: The balance after the event.
     """
 
-    TOPIC: ClassVar[str] = "transactions.transaction-cleared.v1"
-
-    clearing_id: str
     account_id: str
-    transaction_id: str | None
-    direction: Direction
-    reverses_clearing_id: str | None
     posted_change: int
-    final: bool
-    released: int
     flags: list[str]
     balance: Balance
+    account_version: int
+    event_id: str
+    recorded_at: Time
+
+
+class PostedPresentment(Posted):
+    """The base of messages about clearings, corrections and refunds.
+
+    Attributes:
+        transaction_id: The purchase's id; None if it was never authorized, or none is named.
+    """
+
+    transaction_id: str | None
     merchant: Merchant | None
     original_amount: int | None
     original_currency: str | None
@@ -70,9 +72,55 @@ class TransactionCleared(Priced):
     presented_at: Time | None
     reference: str | None
     metadata: dict[str, str] | None
-    account_version: int
-    event_id: str
-    recorded_at: Time
+
+
+class TransactionCleared(PostedPresentment):
+    """`transactions.transaction-cleared.v1`: a clearing or a correction was posted.
+
+    Attributes:
+        reverses_clearing_id: The presentment that is taken back; None for a clearing.
+        amount: The same as `posted_change`: negative for the correction of a clearing.
+        released: The amount released from the hold, minor units.
+    """
+
+    TOPIC: ClassVar[str] = "transactions.transaction-cleared.v1"
+
+    clearing_id: str
+    direction: Direction
+    reverses_clearing_id: str | None
+    final: bool
+    released: int
+
+
+class TransactionRefunded(PostedPresentment):
+    """`transactions.transaction-refunded.v1`: a refund was posted."""
+
+    TOPIC: ClassVar[str] = "transactions.transaction-refunded.v1"
+
+    refund_id: str
+
+
+class PaymentApplied(Posted):
+    """`transactions.payment-applied.v1`: a payment was posted."""
+
+    TOPIC: ClassVar[str] = "transactions.payment-applied.v1"
+
+    payment_id: str
+    original_amount: int | None
+    original_currency: str | None
+    submitted_at: Time | None
+    reference: str | None
+    metadata: dict[str, str] | None
+
+
+class PaymentReturnApplied(Posted):
+    """`transactions.payment-returned.v1`: a payment's return was posted."""
+
+    TOPIC: ClassVar[str] = "transactions.payment-returned.v1"
+
+    payment_id: str
+    reason: str | None
+    returned_at: Time | None
 
 
 class TransactionReversed(Body):
@@ -94,34 +142,6 @@ class TransactionReversed(Body):
     flags: list[str]
     balance: Balance | None
     occurred_at: Time | None
-    reference: str | None
-    metadata: dict[str, str] | None
-    account_version: int
-    event_id: str
-    recorded_at: Time
-
-
-class TransactionRefunded(Priced):
-    """`transactions.transaction-refunded.v1`: a refund was posted.
-
-    Attributes:
-        transaction_id: The purchase's id; None if the refund names none.
-        posted_change: `-amount`.
-    """
-
-    TOPIC: ClassVar[str] = "transactions.transaction-refunded.v1"
-
-    refund_id: str
-    account_id: str
-    transaction_id: str | None
-    posted_change: int
-    flags: list[str]
-    balance: Balance
-    merchant: Merchant | None
-    original_amount: int | None
-    original_currency: str | None
-    occurred_at: Time | None
-    presented_at: Time | None
     reference: str | None
     metadata: dict[str, str] | None
     account_version: int
@@ -164,51 +184,6 @@ class OpeningApplied(Body):
     flags: list[str]
     balance: Balance
     opened_at: Time | None
-    account_version: int
-    event_id: str
-    recorded_at: Time
-
-
-class PaymentApplied(Priced):
-    """`transactions.payment-applied.v1`: a payment was posted.
-
-    Attributes:
-        posted_change: `-amount`.
-    """
-
-    TOPIC: ClassVar[str] = "transactions.payment-applied.v1"
-
-    payment_id: str
-    account_id: str
-    posted_change: int
-    flags: list[str]
-    balance: Balance
-    original_amount: int | None
-    original_currency: str | None
-    submitted_at: Time | None
-    reference: str | None
-    metadata: dict[str, str] | None
-    account_version: int
-    event_id: str
-    recorded_at: Time
-
-
-class PaymentReturnApplied(Priced):
-    """`transactions.payment-returned.v1`: a payment's return was posted.
-
-    Attributes:
-        posted_change: The same as `amount`.
-    """
-
-    TOPIC: ClassVar[str] = "transactions.payment-returned.v1"
-
-    payment_id: str
-    account_id: str
-    posted_change: int
-    reason: str | None
-    flags: list[str]
-    balance: Balance
-    returned_at: Time | None
     account_version: int
     event_id: str
     recorded_at: Time

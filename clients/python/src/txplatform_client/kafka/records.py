@@ -9,6 +9,7 @@ from uuid import uuid4
 import msgspec
 
 from txplatform_client.errors import MessageError
+from txplatform_client.fields import FORMS
 from txplatform_client.kafka.inbound import INBOUND
 from txplatform_client.kafka.outbound import OUTBOUND
 from txplatform_client.money import MoneyError, decimals_of
@@ -90,13 +91,13 @@ def build(
         MessageError: A field has a value that the platform would park.
     """
     topic = message.TOPIC
-    value = msgspec.json.encode(message)
     try:
+        value = msgspec.json.encode(message)
         _DECODERS[topic].decode(value)
         if (currency := getattr(message, "currency", None)) is not None:
             decimals_of(currency)
-    except (msgspec.ValidationError, MoneyError) as error:
-        raise MessageError(f"The message for {topic} cannot be sent: {error}") from error
+    except (msgspec.ValidationError, MoneyError, UnicodeEncodeError) as error:
+        raise MessageError(f"The message for {topic} cannot be sent: {_words(error)}") from error
     headers = {
         "ce_specversion": "1.0",
         "ce_id": event_id or str(uuid4()),
@@ -145,6 +146,14 @@ def _texts(headers: Headers) -> dict[str, str]:
         for name, value in pairs
         if value is not None
     }
+
+
+def _words(error: Exception) -> str:
+    """Return the text of an error with words for patterns."""
+    text = str(error)
+    for pattern, words in FORMS.items():
+        text = text.replace(f"matching regex {pattern!r}", f"of {words}")
+    return text
 
 
 def _hash(value: bytes) -> str:

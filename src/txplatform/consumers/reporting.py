@@ -1,0 +1,90 @@
+"""What the consumer tells operators: its health, and log lines about messages."""
+
+from collections.abc import Sequence
+from logging import DEBUG, WARNING
+
+from structlog.typing import FilteringBoundLogger
+
+from txplatform.consumers.assignment import Assignment
+from txplatform.consumers.batch_processor import InboundBatch
+from txplatform.consumers.deferred_messages import Deferred
+from txplatform.contracts.inbound_messages import MessageStatus
+from txplatform.domain.ids import account_of
+from txplatform.eventstore.snapshot import account_state
+from txplatform.health import Health
+from txplatform.inbox.alarms import Alarm, describe_alarms
+from txplatform.inbox.message import MessageOutcome
+from txplatform.pluralize import pluralize
+from txplatform.processing.unit_of_work import UnitOfWork
+from txplatform.telemetry import correlation_id
+
+
+def log_outcomes(
+    log: FilteringBoundLogger,
+    batch: InboundBatch,
+    outcomes: Sequence[MessageOutcome],
+    work: UnitOfWork,
+) -> None:
+    """Log parked messages and failed accounts; for debugging, also all others."""
+    logs_all = log.is_enabled_for(DEBUG)
+    for parsed, outcome in zip(batch.parsed_messages, outcomes, strict=True):
+        parked = outcome.status is MessageStatus.PARKED
+        if parked or logs_all:
+            line = f"message {outcome.status.value}"
+            log.log(
+                WARNING if parked else DEBUG,
+                line,
+                topic=parsed.message.topic,
+                partition=parsed.message.partition,
+                offset=parsed.message.offset,
+                account=outcome.account_id,
+                reason=outcome.reason,
+                event_id=outcome.event_id,
+                correlation_id=correlation_id(parsed.traceparent),
+            )
+    for stream, error in work.failed.items():
+        log.error("messages deferred", account=account_of(stream), exc_info=error)
+    if logs_all:
+        for account in work.accounts.values():
+            log.debug(
+                "account state",
+                account=account.account_id,
+                version=account.version,
+                state=account_state(account),
+            )
+
+
+def health_of(assignment: Assignment, deferred: Deferred, alarms: Sequence[Alarm]) -> Health:
+    """Return the health: ready if all topics exist and all assigned partitions are read."""
+    figures = {
+        "cluster_id": assignment.origin.cluster_id,
+        "partitions": len(assignment.positions),
+        "deferred_messages": deferred.messages,
+        "alarms": len(alarms),
+        "lag": {f"{key.topic}[{key.partition}]": lag for key, lag in assignment.lags().items()},
+    }
+    missing = sorted(assignment.missing)
+    problems = [
+        *(f"topic {name} does not exist on the broker; create it" for name in missing),
+        *assignment.faults.values(),
+        *assignment.suspended.values(),
+    ]
+    if deferred.messages:
+        problems.append(
+            f"{pluralize(deferred.messages, 'message')} deferred, since accounts cannot be decided"
+            f" on; one is {deferred.account_id}; run `txplatform verify`"
+        )
+    if assignment.assigned is None:
+        problems.append("is not a member of the consumer group yet")
+    elif assignment.assigned and not assignment.reading:
+        problems.append("has not looked up its positions yet")
+    # An alarm needs an operator, but the consumer works.
+    words = [f"ALARM: {describe_alarms(alarms)}"] if alarms else []
+    if problems:
+        return Health(ready=False, detail="; ".join([*words, *problems]), figures=figures)
+    detail = (
+        f"reads {len(assignment.positions)} partitions"
+        if assignment.assigned
+        else "standing by: other members read all partitions"
+    )
+    return Health(ready=True, detail="; ".join([*words, detail]), figures=figures)

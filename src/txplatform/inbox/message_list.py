@@ -1,0 +1,75 @@
+"""The list of inbound messages with filters, in pages, for the API and the command line."""
+
+from collections.abc import Mapping
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import sql
+
+from txplatform.contracts.cursors import Cursors
+from txplatform.contracts.inbound_messages import InboundMessagesResponse, MessageStatus
+from txplatform.inbox.reader import MESSAGE_COLUMNS, SETTLED_BY, message_of
+
+_BUSINESS_ID = "substr(m.business_key, strpos(m.business_key, ':') + 1)"
+_AFTER = "m.id > %(after)s"
+_WITH_BUSINESS_ID_AFTER = f"""
+m.business_key IS NOT NULL
+AND ({_BUSINESS_ID}, m.id) > (%(business_id)s, %(after)s)
+AND ({_BUSINESS_ID}, m.id) <= (%(business_id)s, {2**63 - 1})
+"""
+"""A comparison of rows, which only the index of business ids can serve; see `row_equals`."""
+
+
+def inbound_cursors(**filters: str | None) -> Cursors:
+    """Return the cursors of the list of messages with these filters."""
+    return Cursors("inbound messages", **filters)
+
+
+def list_messages(  # noqa: PLR0913  # the filters of the API
+    connection: psycopg.Connection[Any],
+    *,
+    topic: str | None = None,
+    account_id: str | None = None,
+    status: MessageStatus | None = None,
+    business_id: str | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
+) -> InboundMessagesResponse:
+    """Return messages that match all filters, without their contents, in order of arrival.
+
+    Raises:
+        InvalidCursorError: The cursor is not of this list with these filters.
+    """
+    cursors = inbound_cursors(
+        topic=topic, account_id=account_id, status=status, business_id=business_id
+    )
+    (after,) = cursors.read(cursor, 0)
+    filters: Mapping[LiteralString, object | None] = {
+        "m.topic = %(topic)s": topic,
+        "m.account_id = %(account_id)s": account_id,
+    }
+    conditions: list[sql.Composable] = [
+        sql.SQL(_AFTER if business_id is None else _WITH_BUSINESS_ID_AFTER),
+        *(sql.SQL(condition) for condition, value in filters.items() if value is not None),
+    ]
+    if status is not None:
+        # The status is a literal, so that the planner can use the partial index.
+        present = "m.status IN ({0}, 'waiting') AND coalesce(settled.status, m.status) = {0}"
+        conditions.append(sql.SQL(present).format(sql.Literal(status.value)))
+    query = sql.SQL(
+        "SELECT {} FROM inbound_messages m {} WHERE {} ORDER BY {} LIMIT %(limit)s"
+    ).format(
+        sql.SQL(MESSAGE_COLUMNS),
+        sql.SQL(SETTLED_BY),
+        sql.SQL(" AND ").join(conditions),
+        sql.SQL("m.id" if business_id is None else f"{_BUSINESS_ID}, m.id"),
+    )
+    asked = {
+        "topic": topic,
+        "account_id": account_id,
+        "business_id": business_id,
+        "after": after,
+        "limit": limit,
+    }
+    items = [message_of(row) for row in connection.execute(query, asked)]
+    return InboundMessagesResponse(items, cursors.write(items[-1].id if items else after))
