@@ -174,6 +174,13 @@ def staff(bank: Bank) -> Iterator[WebUser]:
 
 
 @pytest.fixture
+def notifications(bank: Bank) -> Iterator[httpx.Client]:
+    """A client of the shared notifications service."""
+    with bank.client("notifications") as client:
+        yield client
+
+
+@pytest.fixture
 def account_id() -> str:
     """The id of an account that no other test uses."""
     return f"acc-{uuid4()}"

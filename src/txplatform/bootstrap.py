@@ -23,6 +23,7 @@ from txplatform.publisher.runner import Publisher
 from txplatform.settings import Settings
 from txplatform.shadow.runner import Shadower
 from txplatform.telemetry import configure_logging
+from txplatform.tracing import start_tracing
 from txplatform.worker import Part, run_parts
 
 PartFactory = Callable[[Settings, Database, CollectorRegistry], Part]
@@ -39,10 +40,13 @@ WORKERS: dict[str, tuple[PartFactory, ...]] = {
 def run_worker(command: str, settings: Settings) -> int:
     """Run the parts of a worker command until SIGTERM; return the process's exit code."""
     configure_logging(settings)
+    export_last_spans = start_tracing(f"txplatform-{command}")
     database = settings.service_database
     registry = CollectorRegistry()
     parts = [create(settings, database, registry) for create in WORKERS[command]]
-    return run_parts(parts, registry=registry, health_port=settings.health_port)
+    code = run_parts(parts, registry=registry, health_port=settings.health_port)
+    export_last_spans()
+    return code
 
 
 def create_api(settings: Settings, process: int = 0) -> Api:

@@ -174,9 +174,9 @@ def test_every_setting_is_in_the_readme() -> None:
         *(f"TXBANK_{name}" for name in CommonSettings.model_fields),
         *(f"TXBANK_ACCOUNTS_{name}" for name in ServiceSettings.model_fields),
         *(
-            f"TXBANK_{service.name}_{name}"
+            f"{service.settings.model_config['env_prefix']}{name}"
             for service in SERVICES.values()
-            for name in service.settings.model_fields.keys() - ServiceSettings.model_fields
+            for name in service.settings.model_fields.keys() - ServiceSettings.model_fields.keys()
         ),
     ]
     assert [name for name in names if f"| `{name.upper()}` |" not in readme] == []

@@ -9,7 +9,7 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import dict_row
 
-from txbank import accounts, api_keys, payments, process, web
+from txbank import accounts, api_keys, notifications, payments, process, web
 from txbank.errors import TxBankError
 from txbank.service import Service
 from txbank.settings import CommonSettings, load, refuse_unknown_settings
@@ -17,7 +17,8 @@ from txbank.web.users import OwnAccount, Role, add_account, add_user, check_new_
 from txplatform_client import TxPlatformClientError
 
 SERVICES: dict[str, Service] = {
-    each.name: each for each in (accounts.SERVICE, payments.SERVICE, web.SERVICE)
+    each.name: each
+    for each in (accounts.SERVICE, payments.SERVICE, web.SERVICE, notifications.SERVICE)
 }
 """All services of the bank, by name. To add one, write its package and list it here."""
 

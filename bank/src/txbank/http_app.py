@@ -1,11 +1,13 @@
 """The HTTP application of a service: routes, problems, probes, metrics and the OpenAPI document."""
 
 from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from importlib.metadata import version
 from time import perf_counter
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
+from opentelemetry.trace import SpanKind, StatusCode
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Histogram, generate_latest
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -21,7 +23,7 @@ from txbank.problems import (
     ProblemType,
     respond_with_problems,
 )
-from txbank.tracing import begin_trace, correlation_id
+from txbank.tracing import correlation_id, traced, traceparent
 
 _PROBLEM = {"model": ProblemDetails, "description": "A problem (RFC 9457)."}
 
@@ -49,6 +51,8 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
         strict_content_type=False,
+        # `Edge` makes the span of a request.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         responses={"4XX": _PROBLEM, 422: _PROBLEM, "5XX": _PROBLEM},
         generate_unique_id_function=lambda route: route.name,
     )
@@ -107,14 +111,24 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        traceparent = begin_trace(Headers(scope=scope).get("traceparent"))
+        given = Headers(scope=scope).get("traceparent")
+        with traced("HTTP", SpanKind.SERVER, given) as span:
+            method, route, status = await self._respond(scope, receive, send)
+            span.update_name(f"{method} {route}".strip() or "HTTP")
+            span.set_attribute("http.response.status_code", status)
+            if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                span.set_status(StatusCode.ERROR)
+
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> tuple[str, str, int]:
+        """Handle an HTTP request; return its method, route and status, as they were measured."""
+        trace_id = correlation_id(traceparent())
         began, status, size = perf_counter(), 500, 0
 
         async def send_traced(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["X-Correlation-Id"] = correlation_id(traceparent)
+                MutableHeaders(scope=message)["X-Correlation-Id"] = trace_id
             await send(message)
 
         async def receive_limited() -> Message:
@@ -130,5 +144,6 @@ class Edge:
         finally:
             route: Any = scope.get("route")
             # Callers can invent paths and methods, so only those of routes are labels.
-            labels = (scope["method"], route.path, str(status)) if route else ("", "", str(status))
-            self._seconds.labels(*labels).observe(perf_counter() - began)
+            named = (scope["method"], route.path) if route else ("", "")
+            self._seconds.labels(*named, str(status)).observe(perf_counter() - began)
+        return *named, status

@@ -11,13 +11,14 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from confluent_kafka import Consumer, KafkaException, Message
+from opentelemetry.trace import SpanKind
 from prometheus_client import CollectorRegistry, Counter
 
 from txbank.database import Connection, Database
 from txbank.kafka import client_config
 from txbank.part import Health, retry_faults
 from txbank.settings import CommonSettings
-from txbank.tracing import begin_trace, logger
+from txbank.tracing import logger, traced
 from txplatform_client import MessageError
 from txplatform_client.kafka import Envelope, SeenEvents, read
 from txplatform_client.kafka.records import Message as Body
@@ -105,11 +106,11 @@ class Subscriber:
         except MessageError as unreadable:
             self._set_aside(connection, message, str(unreadable))
             return "unreadable"
-        begin_trace(envelope.traceparent)
-        if envelope.event_id and not self._seen.add(connection, envelope.event_id):
-            return "copy"
-        self._handlers[topic](connection, envelope)
-        return "handled"
+        with traced(f"process {topic}", SpanKind.CONSUMER, envelope.traceparent):
+            if envelope.event_id and not self._seen.add(connection, envelope.event_id):
+                return "copy"
+            self._handlers[topic](connection, envelope)
+            return "handled"
 
     def _set_aside(self, connection: Connection, message: Message, reason: str) -> None:
         """Keep a message that cannot be read for people. It holds up no other message."""

@@ -5,10 +5,12 @@ replicas have it. After a fault it is sent again as it is stored, with the same 
 """
 
 import threading
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from confluent_kafka import KafkaError, Message, Producer
+from opentelemetry.trace import SpanKind
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
@@ -18,7 +20,7 @@ from txbank.errors import TxBankError
 from txbank.kafka import client_config
 from txbank.part import Health, retry_faults
 from txbank.settings import CommonSettings
-from txbank.tracing import traceparent
+from txbank.tracing import note_span, traceparent
 from txplatform_client.kafka import build
 from txplatform_client.kafka.records import Message as Body
 
@@ -98,10 +100,14 @@ class Publisher:
                     ).fetchall()
                     self._age.set(_age_s(rows))
                     if rows:
+                        began_ns = time.time_ns()
                         _deliver(producer, rows, stop)
                         ids = [row["id"] for row in rows]
                         connection.execute("DELETE FROM outbox WHERE id = ANY(%s)", (ids,))
                         self._published.inc(len(rows))
+                        for row in rows:
+                            given = row["headers"]["traceparent"]
+                            note_span(f"publish {row['topic']}", SpanKind.PRODUCER, given, began_ns)
                     else:
                         stop.wait(_IDLE_S)
                     self.health = Health(ready=True, detail="publishing")

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Sequence
 from queue import SimpleQueue
 
+from txbank.otlp import start_tracing
 from txbank.part import Part
 from txbank.service import RunningService, Service
 from txbank.settings import CommonSettings, load
@@ -20,6 +21,9 @@ def run(services: Sequence[Service]) -> int:
     common = load(CommonSettings)
     configure_logging(common)
     log = logger("process")
+    export_last_spans = start_tracing(
+        f"txbank-{services[0].name}" if len(services) == 1 else "txbank"
+    )
     # A signal handler may interrupt a lock's holder. `SimpleQueue.put` takes no lock.
     requests: SimpleQueue[None] = SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -57,4 +61,5 @@ def run(services: Sequence[Service]) -> int:
             failed.append(thread.name)
     for each in running:
         each.close()
+    export_last_spans()
     return 1 if failed else 0

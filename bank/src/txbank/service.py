@@ -78,6 +78,7 @@ class RunningService:
             )
         app = create_app(service.name, service.routers, service.problems, registry, self._health)
         app.state.database = self._database
+        app.state.registry = registry
         self._workers += service.prepare(app, common, settings)
         self._database.open()
         self._api = Api(service.name, Edge(app, registry), settings)

@@ -1,44 +1,68 @@
-"""Logging, and the trace context that links a request to the messages that it causes."""
+"""Logging, and the trace context that links a request to the messages that it causes.
+
+Each request and message that is handled is a span, if tracing is on (`otlp.py`). If it is off, the
+trace context of the caller is passed on as it is.
+"""
 
 import logging
-import re
 import secrets
 import sys
-from contextvars import ContextVar
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import structlog
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import ProxyTracerProvider, Span, SpanKind
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from structlog.typing import FilteringBoundLogger
 
 from txbank.settings import CommonSettings
 
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_W3C = TraceContextTextMapPropagator()
+_tracer = trace.get_tracer("txbank")
 
-_current: ContextVar[str | None] = ContextVar("traceparent", default=None)
 
+@contextmanager
+def traced(name: str, kind: SpanKind, given: str | None) -> Iterator[Span]:
+    """Handle something within a trace: that of its cause, or a new one.
 
-def begin_trace(given: str | None) -> str:
-    """Continue the caller's trace if its `traceparent` is well formed, otherwise begin a new one.
-
-    Returns:
-        The `traceparent` (W3C Trace Context) of the request or message that is handled from now on.
+    Args:
+        name: The name of the span.
+        kind: Whether a request is served, or a message is consumed or sent.
+        given: The `traceparent` (W3C Trace Context) of the cause, as received; None if it has none.
     """
-    accepted = given if given and _TRACEPARENT.fullmatch(given) else _new_trace()
-    _current.set(accepted)
-    return accepted
+    span = _tracer.start_span(name, _context(given), kind)
+    if not span.get_span_context().is_valid:
+        span = trace.get_current_span(_context(_new_trace()))
+    with trace.use_span(span, end_on_exit=True):
+        yield span
+
+
+def note_span(name: str, kind: SpanKind, given: str, began_ns: int) -> None:
+    """Make a span of something that began at a time (ns since 1970) and has just ended."""
+    if not isinstance(trace.get_tracer_provider(), ProxyTracerProvider):
+        _tracer.start_span(name, _context(given), kind, start_time=began_ns).end()
 
 
 def traceparent() -> str:
     """Return the `traceparent` of the current request or message, or a new one."""
-    return _current.get() or _new_trace()
-
-
-def _new_trace() -> str:
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+    carrier: dict[str, str] = {}
+    _W3C.inject(carrier)
+    return carrier.get("traceparent") or _new_trace()
 
 
 def correlation_id(traceparent: str) -> str:
     """Return the trace id, by which people find the log lines of a request."""
     return traceparent.split("-")[1]
+
+
+def _context(traceparent: str | None) -> Context:
+    return _W3C.extract({"traceparent": traceparent or ""}, Context())
+
+
+def _new_trace() -> str:
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
 
 
 def configure_logging(settings: CommonSettings) -> None:

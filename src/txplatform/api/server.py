@@ -18,11 +18,14 @@ from prometheus_client import start_http_server
 
 from txplatform.api.app import Api
 from txplatform.api.direct_purchase import PurchaseProtocol
+from txplatform.api.http_protocol import HttpProtocol
 from txplatform.api.known_heads import KnownHeads
+from txplatform.api.traced import TracedApi
 from txplatform.errors import TxPlatformError
 from txplatform.process_setup import StopRequests, stop_requests
 from txplatform.settings import Settings, load_settings
 from txplatform.telemetry import configure_logging, logger
+from txplatform.tracing import process_tracer, start_tracing
 
 _BACKLOG = 2048
 _CHECK_EVERY_S = 0.2
@@ -115,19 +118,25 @@ def _serve_one(
 ) -> int:
     settings = load_settings()
     configure_logging(settings)
+    export_last_spans = start_tracing("txplatform-api")
     api = create_api(settings, index)
     if settings.metrics_port is not None:
         # Each process serves its own metrics on its own port.
         start_http_server(settings.metrics_port + index, registry=api.services.registry)
-    return serve_api(api, listening, on_ready)
+    code = serve_api(api, listening, on_ready)
+    export_last_spans()
+    return code
 
 
 def serve_api(api: Api, listening: socket.socket, on_ready: Callable[[], None]) -> int:
     """Serve requests in this process until SIGTERM, and return the exit code."""
+    tracer = process_tracer()
+    # Purchases bypass ASGI, but not tracing.
+    protocol = HttpProtocol if tracer else partial(PurchaseProtocol, api.purchases, KnownHeads())
     config = uvicorn.Config(
-        api,
+        TracedApi(api, tracer) if tracer else api,
         loop="uvloop",
-        http=partial(PurchaseProtocol, api.purchases, KnownHeads()),  # type: ignore[arg-type]  # only called
+        http=protocol,  # type: ignore[arg-type]  # only called
         ws="none",
         lifespan="on",
         access_log=False,

@@ -20,6 +20,7 @@ from txplatform.consumers.deferred_messages import Deferred, retry_deferred
 from txplatform.consumers.metrics import ConsumerMetrics
 from txplatform.consumers.parsing import read_message
 from txplatform.consumers.reporting import health_of, log_outcomes
+from txplatform.consumers.spans import traced_messages
 from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.contracts.messages import INBOUND
 from txplatform.database import PASSING_FAULTS, Database
@@ -34,6 +35,7 @@ from txplatform.projections.payments import on_two_accounts
 from txplatform.projections.waiting_advices import waiting_advices
 from txplatform.settings import Settings
 from txplatform.telemetry import logger
+from txplatform.tracing import process_tracer
 
 _POLL_S = 0.25
 _CHECK_EVERY_S = 5.0
@@ -68,6 +70,7 @@ class InboundConsumer:
         self._polled_at = monotonic()
         self._deferred = Deferred()
         self._alarms: list[Alarm] = []
+        self._tracer = process_tracer()
         self._health = Health(ready=False, detail="has not started")
 
     def run(self, stop: threading.Event) -> None:
@@ -139,8 +142,9 @@ class InboundConsumer:
         parsed_messages = [read_message(message) for message in messages]
         connection = self._connected()  # measures the clock
         now = self._clock.now()
-        batch = InboundBatch(assignment.origin.cluster_id, parsed_messages, moves, now)
-        outcomes, work = process(connection, self._cache, batch)
+        with traced_messages(self._tracer, parsed_messages) as traced:
+            batch = InboundBatch(assignment.origin.cluster_id, traced, moves, now)
+            outcomes, work = process(connection, self._cache, batch)
         assignment.apply_moves(moves)
         statuses = [outcome.status for outcome in outcomes]
         topics = [message.topic for message in messages]

@@ -20,6 +20,7 @@ from typing import Any
 import psycopg
 from typing_extensions import override
 
+from txplatform.contracts.cloudevents import traceparent_of
 from txplatform.contracts.encoding import rfc3339_or_none
 from txplatform.database import Database
 from txplatform.following.checkpoint import Checkpoint, CheckpointError
@@ -30,6 +31,7 @@ from txplatform.publisher.feed import Batch, Feed, Record
 from txplatform.publisher.metrics import PublisherMetrics
 from txplatform.settings import Settings
 from txplatform.telemetry import correlation_id
+from txplatform.tracing import process_tracer
 
 SILENCE_S = 10
 """The server ends the session of a publisher that sends no statement for this long."""
@@ -73,6 +75,7 @@ class FeedPublisher(Follower):
         self._lag: int | None = None
         self._measured = 0.0
         self._published_at: datetime | None = None
+        self._tracer = process_tracer()
 
     @override
     def follow(self, connection: psycopg.Connection) -> Generator[float, None, None]:
@@ -141,12 +144,18 @@ class FeedPublisher(Follower):
                     yield max(0.0, began + _LINGER_S - time.monotonic())
 
     def _send(self, connection: psycopg.Connection, delivery: Delivery, batch: Batch) -> None:
+        began_ns = time.time_ns()
         delivery.begin(batch)
         delivery.wait(
             lambda waited_s: self._still_waiting(connection, waited_s),
             give_up=_passed_since(self._stop, self._stop_patience_s),
         )
         self._acknowledged(connection, batch)
+        if self._tracer is not None:
+            for record in batch.records:
+                parent = traceparent_of(record.headers)
+                name = f"publish {record.topic}"
+                self._tracer.begin(name, "PRODUCER", parent, began_ns=began_ns).end()
 
     def _acknowledged(self, connection: psycopg.Connection, batch: Batch) -> None:
         self._checkpoint.move(connection, before=self._position, to=batch.upto)

@@ -86,7 +86,11 @@ def see(path: str) -> RedirectResponse:
 def create_pages(routers: Sequence[APIRouter]) -> FastAPI:
     """Return the application with the pages of these routers."""
     app = FastAPI(
-        openapi_url=None, redirect_slashes=False, dependencies=[Depends(_only_from_our_pages)]
+        openapi_url=None,
+        redirect_slashes=False,
+        dependencies=[Depends(_only_from_our_pages)],
+        # `Edge` makes the span of a request.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     for router in routers:
         app.include_router(router)

@@ -1,0 +1,103 @@
+"""The HTTP API of the notifications service."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from txbank.api_keys import requires
+from txbank.database import DatabaseOf
+from txbank.fields import IdPath
+from txbank.idempotency import note_replay
+from txbank.notifications import delivery, subscription
+from txbank.notifications.delivery import Delivery, DeliveryState
+from txbank.notifications.subscription import (
+    NewSubscription,
+    Subscription,
+    SubscriptionWithSecret,
+)
+
+READ, WRITE = "notifications:read", "notifications:write"
+
+router = APIRouter(prefix="/v1", tags=["notifications"])
+
+_LAST_ID = 2**63 - 1
+
+
+class SubscriptionList(BaseModel):
+    """All subscriptions, oldest first."""
+
+    items: list[Subscription]
+
+
+class DeliveryPage(BaseModel):
+    """A page of deliveries, oldest first. `next_cursor` is null on the last page."""
+
+    items: list[Delivery]
+    next_cursor: int | None
+
+
+def _internal_allowed(request: Request) -> bool:
+    allowed: bool = request.app.state.internal_allowed
+    return allowed
+
+
+@router.post("/subscriptions", status_code=201, dependencies=[requires(WRITE)])
+def subscribe(
+    database: DatabaseOf,
+    response: Response,
+    body: NewSubscription,
+    *,
+    internal_allowed: Annotated[bool, Depends(_internal_allowed)],
+) -> SubscriptionWithSecret:
+    """Subscribe a webhook. The same id with the same content returns the first response, with 200.
+
+    Keep the secret: no other call returns it.
+    """
+    with database.transaction() as connection:
+        found, replayed = subscription.subscribe(
+            connection, body, internal_allowed=internal_allowed
+        )
+    note_replay(response, replayed=replayed, status=200)
+    return found
+
+
+@router.get("/subscriptions", dependencies=[requires(READ)])
+def list_subscriptions(database: DatabaseOf) -> SubscriptionList:
+    """List all subscriptions, oldest first."""
+    with database.transaction() as connection:
+        return SubscriptionList(items=subscription.list_subscriptions(connection))
+
+
+@router.delete("/subscriptions/{subscription_id}", status_code=204, dependencies=[requires(WRITE)])
+def unsubscribe(database: DatabaseOf, subscription_id: IdPath) -> None:
+    """Delete a subscription, and what was still to be sent to it."""
+    with database.transaction() as connection:
+        subscription.unsubscribe(connection, subscription_id)
+
+
+@router.get("/deliveries", dependencies=[requires(READ)])
+def list_deliveries(
+    database: DatabaseOf,
+    state: DeliveryState = DeliveryState.FAILED,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    cursor: Annotated[int, Query(ge=0, le=_LAST_ID)] = 0,
+) -> DeliveryPage:
+    """List the deliveries that failed, or that wait, oldest first."""
+    with database.transaction() as connection:
+        items = delivery.list_deliveries(connection, state, after=cursor, limit=limit + 1)
+    more = len(items) > limit
+    return DeliveryPage(
+        items=items[:limit], next_cursor=items[limit - 1].delivery_id if more else None
+    )
+
+
+@router.post("/deliveries/{delivery_id}/retry", dependencies=[requires(WRITE)])
+def retry_delivery(
+    database: DatabaseOf, delivery_id: Annotated[int, Path(ge=1, le=_LAST_ID)]
+) -> Delivery:
+    """Try a delivery again at once, as often as a new one."""
+    with database.transaction() as connection:
+        return delivery.retry(connection, delivery_id)

@@ -1,0 +1,64 @@
+"""Which addresses webhooks may have: none inside the network of the company.
+
+Otherwise a subscriber could make this service call what only the inside can reach. Names are
+resolved when a subscription is made and again at each sending, which connects to the address that
+was checked: the name may lead elsewhere by then.
+"""
+
+import socket
+from ipaddress import IPv4Address, IPv6Network, ip_address
+
+import httpx
+
+from txbank.errors import TxBankError
+
+_PUBLIC_IPV6 = IPv6Network("2000::/3")
+"""The only part of IPv6 that is assigned to public hosts (RFC 4291, IANA)."""
+_TUNNELS = (IPv6Network("2001::/32"), IPv6Network("2002::/16"))
+"""Teredo and 6to4: such an address stands for one of IPv4."""
+
+
+class WebhookRefusedError(TxBankError):
+    """The address of a webhook is not allowed."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            "The webhook cannot be sent to this address.",
+            why=why,
+            next_step="Give a public https address.",
+            fields=["url"],
+        )
+
+
+def checked_address(url: httpx.URL, *, internal_allowed: bool) -> str:
+    """Return the IP address to connect to.
+
+    Args:
+        url: The address of the webhook.
+        internal_allowed: True if plain HTTP, and addresses of the own network, are allowed.
+
+    Raises:
+        WebhookRefusedError: The URL is no https URL, its host cannot be resolved, or one of the
+            host's addresses is not public.
+    """
+    if url.scheme != "https" and not (internal_allowed and url.scheme == "http"):
+        raise WebhookRefusedError("It does not begin with https://.")
+    if url.userinfo or not url.host:
+        raise WebhookRefusedError("It has no host, or it has a user name or password.")
+    try:
+        found = socket.getaddrinfo(url.raw_host.decode(), url.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise WebhookRefusedError(f"The host {url.host} cannot be resolved: {error}.") from error
+    addresses = [str(address) for *_, (address, *_) in found]
+    if not internal_allowed and not all(map(is_public, addresses)):
+        raise WebhookRefusedError(f"The host {url.host} is not a public one.")
+    return addresses[0]
+
+
+def is_public(address: str) -> bool:
+    """Return whether an IP address is of the public internet, and of a single host."""
+    parsed = ip_address(address)
+    if isinstance(parsed, IPv4Address):
+        return parsed.is_global and not parsed.is_multicast
+    tunnel = any(parsed in each for each in _TUNNELS)
+    return parsed in _PUBLIC_IPV6 and parsed.is_global and not tunnel

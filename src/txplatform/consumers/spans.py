@@ -1,0 +1,29 @@
+"""Makes each inbound message a span, and the parent of what it causes, if tracing is on."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from txplatform.consumers.parsing import ParsedMessage
+from txplatform.tracing import Tracer
+
+
+@contextmanager
+def traced_messages(
+    tracer: Tracer | None, messages: Sequence[ParsedMessage]
+) -> Iterator[Sequence[ParsedMessage]]:
+    """Yield the messages of a batch with their spans as trace context; then the spans end."""
+    if tracer is None:
+        yield messages
+        return
+    spans = [
+        tracer.begin(f"process {each.message.topic}", "CONSUMER", each.traceparent)
+        for each in messages
+    ]
+    try:
+        yield [
+            each._replace(traceparent=tracer.traceparent(span))
+            for each, span in zip(messages, spans, strict=True)
+        ]
+    finally:
+        for span in spans:
+            span.end()
