@@ -17,6 +17,7 @@ from harness.api import balance, open_account, purchase, running_api
 from harness.inbound import execute, settings_for
 from harness.postgres import TestDatabase
 from harness.published import publishing, wait_for_publisher
+from txplatform_client import Client
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -77,11 +78,11 @@ def test_settle_retries_items_that_are_still_open(service_env: dict[str, str]) -
 
     with running_api(service_env, TXPLATFORM_DECISION_QUEUE_SIZE="20") as api:
         open_account(api.client, "acc-1", 10_000)
-        headers = {"Authorization": f"Bearer {api.key}"}
-        with httpx.Client(base_url=api.url, headers=headers, transport=LosesTheFirst()) as client:
+        with httpx.Client(transport=LosesTheFirst()) as http:
+            client = Client(api.url, api.key, http=http)
             results = settle(client, [clearing(number) for number in range(50)])
-        assert [each["clearing_id"] for each in results] == [f"c{number}" for number in range(50)]
-        assert {each["result"] for each in results} == {"clean"}
+        assert [each.clearing_id for each in results] == [f"c{number}" for number in range(50)]
+        assert {each.result for each in results} == {"clean"}
         assert balance(api.client, "acc-1")["posted"] == 50
 
 

@@ -28,11 +28,7 @@ _POLL_S = 0.25
 _FORGET_EVERY_S = 3600
 
 Handler = Callable[[Connection, Envelope[Body]], None]
-"""Gives a message its effect in the transaction of the connection.
-
-A message of another team may have no event id. It is handled each time it comes, so a handler of
-such a topic must also recognise what it has handled by the ids in the message.
-"""
+"""Gives a message its effect in the transaction of the connection."""
 
 
 class Subscriber:
@@ -102,12 +98,12 @@ class Subscriber:
             raise KafkaException(error)
         topic = str(message.topic())
         try:
-            envelope = read(topic, message.value(), _headers(message))
+            envelope = read(topic, message.value(), message.headers())
         except MessageError as unreadable:
             self._set_aside(connection, message, str(unreadable))
             return "unreadable"
         with traced(f"process {topic}", SpanKind.CONSUMER, envelope.traceparent):
-            if envelope.event_id and not self._seen.add(connection, envelope.event_id):
+            if not self._seen.add(connection, envelope.event_id):
                 return "copy"
             self._handlers[topic](connection, envelope)
             return "handled"
@@ -121,9 +117,3 @@ class Subscriber:
             " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
             (*place, reason, message.key(), message.value()),
         )
-
-
-def _headers(message: Message) -> list[tuple[str, bytes | None]]:
-    headers = message.headers() or []
-    assert isinstance(headers, list)
-    return [(name, value.encode() if isinstance(value, str) else value) for name, value in headers]

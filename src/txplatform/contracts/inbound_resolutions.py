@@ -28,6 +28,9 @@ class DiscardRequest(RequestBody):
     reason: FreeText
 
 
+_MessageId = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
+
+
 class RetryRequest(RequestBody):
     """A request to retry the parked messages of a topic that were parked for one reason."""
 
@@ -36,9 +39,8 @@ class RetryRequest(RequestBody):
     topic: TopicName
     reason: Annotated[FreeText, Field(description="The `reason` of the messages.")]
     after_id: Annotated[
-        int,
-        Field(strict=True, ge=0, le=2**63 - 1),
-        null_as(0, int),
+        _MessageId,
+        null_as(0, _MessageId),
         Field(description="`next_after_id` of the previous response, to go on."),
     ] = 0
 

@@ -26,6 +26,7 @@ class InboundMessage(Body):
         flags: The flags of the event.
         withheld: True if the message held a card number, and so cannot be retried.
         resolved_at: When an operator retried or discarded the message.
+        resolved_by: The API key or the person who retried or discarded the message.
         resolution: The operator's reason for discarding it.
     """
 
@@ -47,6 +48,7 @@ class InboundMessage(Body):
     flags: list[str]
     withheld: bool
     resolved_at: Time | None
+    resolved_by: str | None
     resolution: str | None
 
 
@@ -74,7 +76,7 @@ class Retries(Body, kw_only=True):
 
     topic: str
     reason: str
-    after_id: Annotated[int, Meta(ge=0)] = 0
+    after_id: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
 
 
 class RetriedMessages(Body):
