@@ -1,5 +1,6 @@
 """Replay one account from its stored events, and check each event against the account."""
 
+from operator import attrgetter
 from typing import Any, assert_never
 
 from msgspec.structs import replace
@@ -28,6 +29,11 @@ from txplatform.domain.transaction import Transaction
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.consistent_read import StoredRow
 from txplatform.eventstore.mapper import decode_event
+
+_COLUMNS = ("event_key", "transaction_id", "pending_change", "posted_change", "expires_at")
+"""The columns whose values an event states."""
+
+_columns_of = attrgetter(*_COLUMNS)
 
 _BALANCE = ("credit_limit", "posted", "pending", "available")
 
@@ -70,15 +76,18 @@ class Replay:
         if version != self.account.version + 1:
             raise BrokenStreamError(self.account_id, self.account.version + 1, version)
         event = decode_event(self._stream, version, row.topic, row.state)
-        for column, stated, stored in (
-            ("event_key", event.key, row.event_key),
-            ("transaction_id", event.indexed_under, row.transaction_id),
-            ("pending_change", event.pending_change, row.pending_change),
-            ("posted_change", event.posted_change or None, row.posted_change),
-            ("expires_at", event.hold_expires_at, row.expires_at),
-        ):
-            if stated != stored:
-                self._differ(version, column, stated, stored)
+        stated = (
+            event.key,
+            event.indexed_under,
+            event.pending_change,
+            event.posted_change or None,
+            event.hold_expires_at,
+        )
+        stored = _columns_of(row)
+        if stated != stored:
+            for column, *values in zip(_COLUMNS, stated, stored, strict=True):
+                if values[0] != values[1]:
+                    self._differ(version, column, *values)
         if row.position <= self._position:
             self._differ(version, "log position", f"above {self._position}", row.position)
         self._position = row.position
