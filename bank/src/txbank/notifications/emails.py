@@ -43,7 +43,7 @@ class Holder(BaseModel):
 
 
 class HeldAccount(BaseModel):
-    """What a mail needs to know of an account."""
+    """The holder and the currency of an account, for a mail."""
 
     holder: Holder
     currency: str

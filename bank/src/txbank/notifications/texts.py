@@ -1,4 +1,4 @@
-"""What a cardholder is told of an event, in words."""
+"""The texts that inform a cardholder of an event."""
 
 from typing import NamedTuple
 
@@ -25,10 +25,10 @@ class Text(NamedTuple):
 
 
 def is_told(message: Message) -> bool:
-    """Return whether the cardholder is told of an event.
+    """Return whether the cardholder gets a mail about an event.
 
-    A clearing is told only if it is news: the cardholder was told of the purchase when it was
-    decided. So is a reversal only if it released something, and a decision only if it is on money.
+    There is none about the clearing of a purchase, since the decision had one; about a reversal
+    that releases nothing; or about the decision on an amount of 0.
     """
     match message:
         case TransactionCleared(transaction_id=str(), reverses_clearing_id=None):
@@ -40,7 +40,7 @@ def is_told(message: Message) -> bool:
 
 
 def write_text(message: Message, currency: str) -> Text:  # noqa: C901, PLR0912  # one case an event
-    """Return what the cardholder is told.
+    """Return the text of the mail about an event.
 
     Args:
         message: An event of which the cardholder is told.

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from txbank.api_keys import requires
-from txbank.database import DatabaseOf
+from txbank.database import Database, DatabaseOf
 from txbank.fields import FreeText, Id, IdPath, RequestBody
 from txbank.idempotency import note_replay
 from txbank.payments import payment
@@ -101,10 +101,7 @@ def release_payment(
     database: DatabaseOf, response: Response, payment_id: IdPath, body: StaffDecision
 ) -> Payment:
     """Accept a held payment."""
-    with database.transaction() as connection:
-        found, replayed = payment.act(connection, payment_id, Action.RELEASE, body.reason)
-    note_replay(response, replayed=replayed)
-    return found
+    return _act(database, response, payment_id, Action.RELEASE, body.reason)
 
 
 @router.post("/{payment_id}/refuse", dependencies=[requires(STAFF)])
@@ -112,10 +109,7 @@ def refuse_payment(
     database: DatabaseOf, response: Response, payment_id: IdPath, body: StaffDecision
 ) -> Payment:
     """Refuse a held payment."""
-    with database.transaction() as connection:
-        found, replayed = payment.act(connection, payment_id, Action.REFUSE, body.reason)
-    note_replay(response, replayed=replayed)
-    return found
+    return _act(database, response, payment_id, Action.REFUSE, body.reason)
 
 
 @router.post("/{payment_id}/return", dependencies=[requires(STAFF)])
@@ -123,7 +117,13 @@ def return_payment(
     database: DatabaseOf, response: Response, payment_id: IdPath, body: BouncedPayment
 ) -> Payment:
     """Report that an accepted payment bounced. It raises the risk of the account's next ones."""
+    return _act(database, response, payment_id, Action.RETURN, body.reason)
+
+
+def _act(
+    database: Database, response: Response, payment_id: str, action: Action, reason: str
+) -> Payment:
     with database.transaction() as connection:
-        found, replayed = payment.act(connection, payment_id, Action.RETURN, body.reason)
+        found, replayed = payment.act(connection, payment_id, action, reason)
     note_replay(response, replayed=replayed)
     return found

@@ -43,7 +43,7 @@ class Purchase(Priced, kw_only=True):
 
 
 class Judgement(Priced):
-    """What the rules say about a purchase.
+    """The judgement of the rules on a purchase.
 
     Attributes:
         response_code: ISO 8583:1987 field 39: `00`, or the code of the first reason.

@@ -124,7 +124,7 @@ class call(Generic[P, R]):  # noqa: N801  # used as a decorator
     @overload
     def __get__(self, client: AsyncClient, owner: type) -> Callable[P, Awaitable[R]]: ...
     def __get__(self, client: Any, owner: type) -> Any:
-        """Return a function that sends the call; from the class, the description."""
+        """Return the client's method. Without a client, return the description of the call."""
         if client is None:
             return self.describe
 
@@ -149,7 +149,7 @@ class listing(Generic[P, R, Item]):  # noqa: N801  # used as a decorator
     @overload
     def __get__(self, client: AsyncClient, owner: type) -> Callable[P, AsyncPages[R, Item]]: ...
     def __get__(self, client: Any, owner: type) -> Any:
-        """Return a function that returns the list; from the class, the description."""
+        """Return the client's method. Without a client, return the description of the call."""
         if client is None:
             return self.describe
 

@@ -7,7 +7,7 @@ from txplatform_client.fields import Body, Page, Time
 
 
 class Cause(Body):
-    """What caused an event. The fields that its kind does not have are None.
+    """The cause of an event. Fields that its kind lacks are None.
 
     Attributes:
         kind: `api_key`, `message` or `part`.
