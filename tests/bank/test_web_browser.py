@@ -24,9 +24,13 @@ AXE = Path(__file__).with_name("vendored") / "axe.min.js"
 expect.set_options(timeout=30_000)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The browser of the session. Each visitor has a context of their own."""
+    """The browser of this module's tests. Each visitor has a context of their own.
+
+    Playwright's event loop counts as running in this thread until the browser is closed, so
+    `asyncio.run` would fail in tests of other modules.
+    """
     with chromium() as browser:
         yield browser
 

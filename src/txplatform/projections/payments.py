@@ -99,6 +99,7 @@ class Payments(Projection):
     key = ("account_id", "payment_id")
     fold = _FOLD
     totals = (("payments", "count(t)"), ("returned", "count(*) FILTER (WHERE t.returned)"))
+    pause_s = 1.0  # few events concern it, and only alarms and reports read it
 
     @override
     def expected(self) -> ExpectedRows:

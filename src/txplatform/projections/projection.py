@@ -44,6 +44,8 @@ class Projection(ABC):
         fold: SQL that applies events to `{table}`; parameters: a log position, after which events
             are applied, and the position of the last one.
         totals: Names and SQL aggregates; a rebuild compares the figures of the old and new tables.
+        pause_s: The projector's pause between batches, in seconds. A row costs less in a large
+            batch than in a small one.
     """
 
     name: ClassVar[str]
@@ -52,6 +54,7 @@ class Projection(ABC):
     key: ClassVar[tuple[str, ...]]
     fold: ClassVar[LiteralString]
     totals: ClassVar[Sequence[tuple[str, LiteralString]]]
+    pause_s: ClassVar[float] = 0.1
 
     @abstractmethod
     def expected(self) -> ExpectedRows:

@@ -21,9 +21,6 @@ from txplatform.settings import Settings
 BATCH_EVENTS = 1000
 """The most events folded in one transaction."""
 
-_PAUSE_S = 0.1
-"""The pause between batches. A row costs less in a large batch than in a small one."""
-
 
 def project_batch(
     connection: psycopg.Connection, projection: Projection, limit: int = BATCH_EVENTS
@@ -97,7 +94,7 @@ class ReadModelFollower(Follower):
             self._lag_gauge.set(self._lag)
             self._events_counter.inc(events)
             self.report("follows the log")
-            yield 0 if events and self._lag else _PAUSE_S
+            yield 0 if events and self._lag else self._projection.pause_s
 
     @override
     def figures(self) -> dict[str, Any]:

@@ -106,6 +106,7 @@ class WaitingAdvices(Projection):
     key = ("account_id", "business_key")
     fold = _FOLD
     totals = (("waiting", "count(t)"),)
+    pause_s = 1.0  # few events concern it, and only alarms and reports read it
 
     @override
     def expected(self) -> ExpectedRows:
