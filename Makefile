@@ -4,7 +4,8 @@ ARGS ?=
 BIN := .venv/bin
 UV := .cache/uv/bin/uv
 
-.PHONY: help setup browser demo test test-long lint format bench pictures lock schemas clean
+.PHONY: help setup browser demo test test-long lint format bench pictures screenshots lock schemas \
+	clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -25,7 +26,7 @@ $(UV):
 browser: ## install Debian's Chromium, which browser tests need, if it is missing
 	command -v chromium >/dev/null || { apt-get update && apt-get install --yes chromium; }
 
-demo: setup ## run the whole platform on this machine (ARGS="--fresh --speed 5")
+demo: setup ## run the platform and the bank on this machine (ARGS="--fresh --speed 5")
 	@$(BIN)/txplatform demo $(ARGS)
 
 lint: setup ## check style, types and imports
@@ -51,6 +52,9 @@ bench: setup ## measure the speed of the platform and of this machine (ARGS=--sh
 
 pictures: setup ## write the pictures and tables for docs/benchmark.json into docs/
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.pictures docs/benchmark.json
+
+screenshots: setup ## write pictures of the web bank into docs/bank/
+	PYTHONPATH=tests $(BIN)/python -m harness.screenshots
 
 lock: $(UV) ## lock the newest versions that pyproject.toml allows
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \

@@ -6,7 +6,17 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from benchmarks import accounts, backtesting, everything, history, log, machine, processes, rules
+from benchmarks import (
+    accounts,
+    backtesting,
+    everything,
+    history,
+    log,
+    machine,
+    outbox,
+    processes,
+    rules,
+)
 from benchmarks.cpu import ALL, of_client
 from benchmarks.rows import Row
 
@@ -238,6 +248,18 @@ TARGETS: tuple[Target, ...] = (
         0.5,
         at_least=True,
         figure=_ratio("publisher", "publisher, log to Kafka", "bare produce loop, same headers"),
+    ),
+    Target(
+        "outbox of the bank: messages published from a backlog ÷ payments submitted",
+        2.0,
+        at_least=True,
+        figure=_ratio(outbox.GROUP, outbox.BACKLOG, outbox.SUBMITTED),
+    ),
+    Target(
+        f"outbox of the bank: messages published at {outbox.WANTED_PER_S:,}/s ÷ stored",
+        0.98,
+        at_least=True,
+        figure=lambda run: run.value(outbox.GROUP, outbox.BESIDE) / outbox.WANTED_PER_S,
     ),
     Target(
         "replay ÷ the lower of 60,000 events/s and 0.7 of the library's rate",

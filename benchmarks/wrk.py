@@ -35,6 +35,10 @@ end
 """
 
 
+_TIMEOUT = "10s"
+"""A later response counts as failed. wrk's default is 2 s, which a busy machine may need."""
+
+
 def is_installed() -> bool:
     """Return whether wrk is installed."""
     return shutil.which("wrk") is not None
@@ -51,7 +55,7 @@ def run_wrk(load: Load) -> Measured:
         done = subprocess.run(
             [
                 *("wrk", "-t1", f"-c{load.connections}", f"-d{max(1, round(load.seconds))}s"),
-                *("-s", str(file), f"http://127.0.0.1:{port}"),
+                *("--timeout", _TIMEOUT, "-s", str(file), f"http://127.0.0.1:{port}"),
             ],
             capture_output=True,
             check=True,

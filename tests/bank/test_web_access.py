@@ -35,6 +35,7 @@ def path_of(route: str, account: OwnAccount) -> str:
         "account_id": account.account_id,
         "transaction_id": "tx",
         "payment_id": "pay",
+        "delivery_id": "1",
         "action": "release",
     }
     return route.format(**values)

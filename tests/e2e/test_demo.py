@@ -12,12 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
 from harness.waiting import wait_until
 
 START_WITHIN_S = 120
+ALONE = "--platform-only"
 
 
 class Demo:
@@ -103,7 +105,7 @@ def _ended(process: psutil.Process) -> bool:
 
 
 def test_the_printed_lines_work_and_the_data_survives_a_restart(folder: Path) -> None:
-    with demo(folder, "--speed", "20") as first:
+    with demo(folder, ALONE, "--speed", "20") as first:
         first.wait_for("ready after")
         decision = first.curl(0)
         assert decision["decision"] == "approved"
@@ -123,7 +125,7 @@ def test_the_printed_lines_work_and_the_data_survives_a_restart(folder: Path) ->
         family = children_of(first.process)
         assert first.stop() == 0
         assert all(_ended(each) for each in family)
-    with demo(folder) as second:
+    with demo(folder, ALONE) as second:
         second.wait_for("ready after")
         url = str(account)
         key_line = next(line for line in second.text.splitlines() if "API key" in line)
@@ -142,7 +144,7 @@ def test_the_printed_lines_work_and_the_data_survives_a_restart(folder: Path) ->
 
 @pytest.mark.long
 def test_the_printed_command_line_works_on_the_demos_data(folder: Path) -> None:
-    with demo(folder) as running:
+    with demo(folder, ALONE) as running:
         running.wait_for("ready after")
         printed = running.command_line("doctor", "rebuild --all")
     assert "accepts connections as txplatform_demo" in printed
@@ -150,10 +152,10 @@ def test_the_printed_command_line_works_on_the_demos_data(folder: Path) -> None:
 
 @pytest.mark.long
 def test_a_second_demo_on_the_same_folder_is_refused_and_the_first_continues(folder: Path) -> None:
-    with demo(folder) as first:
+    with demo(folder, ALONE) as first:
         first.wait_for("ready after")
         second = subprocess.run(
-            [sys.executable, "-m", "txplatform.cli", "demo", "--data-dir", folder],
+            [sys.executable, "-m", "txplatform.cli", "demo", "--data-dir", folder, ALONE],
             capture_output=True,
             check=False,
             text=True,
@@ -165,7 +167,7 @@ def test_a_second_demo_on_the_same_folder_is_refused_and_the_first_continues(fol
 
 @pytest.mark.long
 def test_ctrl_c_during_the_start_and_pressed_twice_stops_everything(folder: Path) -> None:
-    with demo(folder) as running:
+    with demo(folder, ALONE) as running:
         wait_until((folder / "postgres.new").exists, message="PostgreSQL's folder")
         family = children_of(running.process)
         assert running.stop(times=2) == 0
@@ -174,21 +176,21 @@ def test_ctrl_c_during_the_start_and_pressed_twice_stops_everything(folder: Path
 
 @pytest.mark.long
 def test_a_killed_demo_leaves_no_process_and_starts_again(folder: Path) -> None:
-    with demo(folder) as running:
+    with demo(folder, ALONE) as running:
         running.wait_for("ready after")
         running.curl(0)
         family = children_of(running.process)
         os.kill(running.process.pid, signal.SIGKILL)
         running.process.wait()
         wait_until(lambda: all(_ended(each) for each in family), message="the children's end")
-    with demo(folder) as again:
+    with demo(folder, ALONE) as again:
         again.wait_for("ready after")
         assert again.curl(0)["decision"] == "approved"
 
 
 @pytest.mark.long
 def test_a_part_that_dies_is_reported_and_stops_the_demo(folder: Path) -> None:
-    with demo(folder) as running:
+    with demo(folder, ALONE) as running:
         running.wait_for("decisions/s")
         (worker,) = [
             each for each in children_of(running.process) if each.cmdline()[-1:] == ["worker"]
@@ -197,3 +199,41 @@ def test_a_part_that_dies_is_reported_and_stops_the_demo(folder: Path) -> None:
         assert running.process.wait(30) == 1
         assert "The worker was killed by SIGKILL." in running.text
         assert "Run `make demo` again; the data is kept." in running.text
+
+
+def test_the_card_leads_a_cardholder_and_staff_into_the_bank(folder: Path) -> None:
+    """The card's keys and logins work, and each service has the account of the year."""
+    path = folder.parent / "card.json"
+    with demo(folder, "--card", str(path)) as running:
+        wait_until(path.exists, timeout_s=START_WITHIN_S, message="the card")
+        card = json.loads(path.read_text())
+        platform, bank = card["platform"], card["bank"]
+        cardholder = bank["cardholder"]
+        account = cardholder["account_id"]
+        key = {"Authorization": f"Bearer {bank['key']}"}
+        booked = httpx.get(f"{bank['accounts_url']}/v1/accounts/{account}", headers=key).json()
+        assert booked["holder"]["email"].endswith("@example.org")
+        known = httpx.get(
+            f"{platform['url']}/v1/accounts/{account}/balance",
+            headers={"Authorization": f"Bearer {platform['key']}"},
+        ).json()
+        assert known["credit_limit"] == booked["credit_limit"]
+        for url, path_of_list in (
+            (bank["payments_url"], "payments"),
+            (bank["notifications_url"], "deliveries"),
+        ):
+            response = httpx.get(f"{url}/v1/{path_of_list}", headers=key)
+            assert response.status_code == 200, response.text
+        origin = {"Origin": bank["web_url"]}
+        for login, first_page in ((cardholder, "/"), (bank["staff"], "/staff")):
+            with httpx.Client(base_url=bank["web_url"], headers=origin) as client:
+                client.post(
+                    "/login", data={"user_name": login["user"], "password": login["password"]}
+                )
+                page = client.get(first_page)
+                assert page.status_code == 200
+                assert account in page.text
+        assert running.process.poll() is None
+        assert bank["web_url"] in running.text
+        assert path.stat().st_mode & 0o077 == 0
+        assert running.stop() == 0

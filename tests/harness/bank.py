@@ -115,6 +115,7 @@ def new_bank(postgres: PostgresServer, brokers: str = NOWHERE, **common: str) ->
         "TXBANK_WEB_KEY": key,
         "TXBANK_WEB_ACCOUNTS_URL": f"http://127.0.0.1:{env['TXBANK_ACCOUNTS_PORT']}",
         "TXBANK_WEB_PAYMENTS_URL": f"http://127.0.0.1:{env['TXBANK_PAYMENTS_PORT']}",
+        "TXBANK_WEB_NOTIFICATIONS_URL": f"http://127.0.0.1:{env['TXBANK_NOTIFICATIONS_PORT']}",
         "TXBANK_NOTIFICATIONS_ACCOUNTS_URL": f"http://127.0.0.1:{env['TXBANK_ACCOUNTS_PORT']}",
         "TXBANK_NOTIFICATIONS_KEY": key,
     }

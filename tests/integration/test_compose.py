@@ -8,11 +8,15 @@ from typing import Any
 import pytest
 import yaml
 
+from txbank.cli import SERVICES
+from txbank.settings import CommonSettings
 from txplatform.cli import COMMANDS
 from txplatform.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 OURS = {"migrate", "topics", "api", "consumer", "publisher", "projector"}
+TASKS = {"migrate", "topics", "bank-migrate", "bank-keys"}
+"""The services that end."""
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +41,34 @@ def test_our_services_use_existing_commands_and_settings(compose: dict[str, Any]
         assert set(service["environment"]) <= known
 
 
+def test_the_banks_services_use_existing_commands_and_settings(compose: dict[str, Any]) -> None:
+    known = {f"TXBANK_{name.upper()}" for name in CommonSettings.model_fields}
+    for name, kind in SERVICES.items():
+        service = compose["services"][f"bank-{name}"]
+        assert service["entrypoint"] == ["txbank"]
+        assert service["command"] == [name]
+        own = {f"TXBANK_{name}_{field}".upper() for field in kind.settings.model_fields}
+        assert set(service["environment"]) <= known | own | {"TXBANK_SECRETS_DIR"}
+
+
+def test_each_service_of_the_bank_has_a_database_of_its_own(compose: dict[str, Any]) -> None:
+    roles = (ROOT / "deploy/postgres-init.sql").read_text()
+    migrated = compose["services"]["bank-migrate"]["environment"]
+    for name in SERVICES:
+        setting = f"TXBANK_{name.upper()}_DATABASE_URL"
+        url = compose["services"][f"bank-{name}"]["environment"][setting]
+        assert migrated[setting] == url
+        owner = f"txbank_{name}"
+        assert url == f"postgresql://{owner}:{owner}@postgres:5432/{owner}"
+        assert f"CREATE ROLE {owner} LOGIN PASSWORD '{owner}';" in roles
+        assert f"CREATE DATABASE {owner} OWNER {owner};" in roles
+
+
 def test_every_long_running_service_has_a_health_check_and_is_restarted(
     compose: dict[str, Any],
 ) -> None:
     for name, service in compose["services"].items():
-        if name not in {"migrate", "topics"}:
+        if name not in TASKS:
             assert service["healthcheck"]["test"]
             assert service["restart"] == "unless-stopped"
 

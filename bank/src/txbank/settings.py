@@ -1,4 +1,4 @@
-"""Settings from `TXBANK_*` environment variables and `.env`; unknown names are refused."""
+"""Settings from `TXBANK_*` variables, `.env` and secret files; unknown names are refused."""
 
 import os
 from collections.abc import Iterable
@@ -14,6 +14,8 @@ from txbank.errors import TxBankError
 PREFIX = "TXBANK_"
 _TEST_PREFIX = "TXBANK_TEST_"
 """Prefix of the variables that configure the test suite."""
+_SECRETS_DIR = f"{PREFIX}SECRETS_DIR"
+"""Names a folder in which a file such as `txbank_platform_key` has the value of a setting."""
 
 
 class SettingsError(TxBankError):
@@ -70,7 +72,8 @@ class CommonSettings(BaseSettings):
         if self.platform_key is None:
             raise SettingsError(
                 f"Invalid setting: {PREFIX}PLATFORM_KEY is not set.",
-                next_step="Create a key with `txplatform keys create --scope accounts:read`.",
+                next_step="Create a key with `txplatform keys create`; bank/README.md names the "
+                "scopes.",
             )
         return self.platform_key.get_secret_value()
 
@@ -125,7 +128,7 @@ def refuse_unknown_settings(kinds: Iterable[type[ServiceSettings]]) -> None:
         f"{kind.model_config['env_prefix']}{name}".upper()
         for kind in classes
         for name in kind.model_fields
-    }
+    } | {_SECRETS_DIR}
     given = {name.upper() for name in (*os.environ, *dotenv_values(".env"))}
     unknown = sorted(
         name
@@ -139,13 +142,19 @@ def refuse_unknown_settings(kinds: Iterable[type[ServiceSettings]]) -> None:
 
 
 def load(kind: type[AnySettings]) -> AnySettings:
-    """Read settings of one class from the environment and `.env`.
+    """Read settings of one class from the environment, `.env` and the folder of secret files.
 
     Raises:
         SettingsError: A setting is missing or invalid. The message lists all of them.
     """
+    folder = os.environ.get(_SECRETS_DIR)
+    if folder is not None and not Path(folder).is_dir():
+        raise SettingsError(
+            f"Invalid setting: {_SECRETS_DIR} is {folder}, which is not a folder.",
+            next_step="Create it, or unset the variable.",
+        )
     try:
-        return kind()
+        return kind(_secrets_dir=folder)
     except ValidationError as error:
         prefix = kind.model_config["env_prefix"]
         problems = "; ".join(

@@ -1,9 +1,9 @@
-"""`txplatform demo`: run the whole platform on this machine, without Docker or configuration."""
+"""`txplatform demo`: run the platform and a small bank here, without Docker or configuration."""
 
 import argparse
 from pathlib import Path
 
-from txplatform.demo.orchestrator import run_demo
+from txplatform.demo.orchestrator import DemoOptions, run_demo
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -24,10 +24,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="simulated days per second, 0 for as fast as possible (default: %(default)s)",
     )
     parser.add_argument("--port", type=int, help="port of the API (default: a free port)")
+    parser.add_argument(
+        "--card",
+        type=Path,
+        metavar="FILE",
+        help="once all is ready, write its addresses, keys and logins to this file, as JSON",
+    )
+    parser.add_argument(
+        "--platform-only", action="store_true", help="do not start the bank's services"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run until Ctrl-C."""
     return run_demo(
-        arguments.data_dir, fresh=arguments.fresh, days_per_s=arguments.speed, port=arguments.port
+        DemoOptions(
+            folder=arguments.data_dir,
+            fresh=arguments.fresh,
+            days_per_s=arguments.speed,
+            port=arguments.port,
+            card=arguments.card,
+            with_bank=not arguments.platform_only,
+        )
     )

@@ -1,13 +1,12 @@
 """Start the demo's components in order, print a status line, and stop them in reverse order."""
 
 import asyncio
-import fcntl
-import json
-import shutil
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Coroutine
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
 from types import FrameType
@@ -17,26 +16,24 @@ import httpx
 import psycopg
 
 from txplatform.api_keys import Scope, create_key
+from txplatform.demo.bank import SERVICES, DemoBank
+from txplatform.demo.booking import AccountsDesk
 from txplatform.demo.bus import DemoBus
+from txplatform.demo.card import PlatformCard, write_card
+from txplatform.demo.folder import lock_folder, next_run, remove_data
 from txplatform.demo.postgres import DemoPostgres
 from txplatform.demo.processes import Child, free_port
 from txplatform.demo.watch import LiveLine
 from txplatform.demo.welcome import welcome_text
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.migrations import migrate
+from txplatform.simulation.barnet import CARDS
 from txplatform.simulation.network import account_id
 from txplatform.simulation.plan import plan
 from txplatform.simulation.runner import Simulator
+from txplatform_client import AsyncClient, ProblemError
 
 _READY_S = 30
-_DATA_FILES = (
-    "postgres",
-    "postgres.log",
-    "postgres.password",
-    "api.log",
-    "worker.log",
-    "state.json",
-)
 
 
 class DemoError(TxPlatformError):
@@ -47,30 +44,48 @@ class _StoppedError(Exception):
     """Raised on Ctrl-C or SIGTERM, so that `run_demo` stops every component."""
 
 
-def run_demo(folder: Path, *, fresh: bool, days_per_s: float, port: int | None) -> int:
-    """Run the demo until Ctrl-C or SIGTERM; return the exit code.
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """What the user chose.
 
-    Args:
+    Attributes:
         folder: The data folder; created if it does not exist.
         fresh: True to delete the data of earlier runs first.
         days_per_s: Simulated days per second.
         port: The API's port; None for a free one.
+        card: Where to write how to reach everything, as JSON, once all is ready; None for nowhere.
+        with_bank: False to run the platform only.
+    """
+
+    folder: Path
+    fresh: bool
+    days_per_s: float
+    port: int | None
+    card: Path | None
+    with_bank: bool
+
+
+def run_demo(options: DemoOptions) -> int:
+    """Run the demo until Ctrl-C or SIGTERM; return the exit code.
 
     Raises:
-        DemoError: Another demo uses this folder, or a component did not become ready.
+        FolderInUseError: Another demo uses this folder.
+        DemoError: A component did not become ready.
+        DemoBankError: The bank's services are not installed or could not be set up.
         PostgresError: PostgreSQL could not be set up.
         ChildDiedError: A component ended unexpectedly.
     """
-    folder = folder.resolve()
+    options = replace(options, folder=options.folder.resolve())
+    folder = options.folder
     folder.mkdir(parents=True, exist_ok=True)
-    with _folder_lock(folder):
-        if fresh:
+    with lock_folder(folder):
+        if options.fresh:
             DemoPostgres(folder).stop_leftover()
-            _remove_data(folder)
+            remove_data(folder)
         stack = ExitStack()
         try:
             _on_stop_signals(_raise_stopped)
-            _run(stack, folder, days_per_s, port or free_port())
+            _run(stack, options)
         except _StoppedError:
             print("stopping …", flush=True)  # noqa: T201
         finally:
@@ -80,14 +95,17 @@ def run_demo(folder: Path, *, fresh: bool, days_per_s: float, port: int | None) 
     return 0
 
 
-def _run(stack: ExitStack, folder: Path, days_per_s: float, port: int) -> None:
+def _run(stack: ExitStack, options: DemoOptions) -> None:
     started = monotonic()
+    folder = options.folder
+    if options.card is not None:
+        options.card.unlink(missing_ok=True)
     postgres = DemoPostgres(folder)
     stack.callback(postgres.stop)
     urls = postgres.start()
     migrate(urls.owner, urls.service)
     bus = DemoBus()
-    worker_port = free_port()
+    port, worker_port = options.port or free_port(), free_port()
     settings = {
         "TXPLATFORM_DATABASE_URL": urls.service,
         "TXPLATFORM_MIGRATION_DATABASE_URL": urls.owner,
@@ -101,33 +119,46 @@ def _run(stack: ExitStack, folder: Path, days_per_s: float, port: int) -> None:
         stack.callback(child.stop)
         children.append(child)
     api_url, worker_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{worker_port}"
-    year = _next_run(folder)
+    year = next_run(folder)
     with psycopg.connect(urls.service) as connection:
         _, key = create_key(connection, name=f"demo run {year}", scopes=list(Scope))
-    _wait_ready([api_url, worker_url], children)
+    platform = PlatformCard(url=api_url, key=key, kafka=bus.bootstrap_servers)
+    bank, bank_urls = None, []
+    if options.with_bank:
+        bank = DemoBank(folder, postgres, platform)
+        child = bank.start()
+        stack.callback(child.stop)
+        children.append(child)
+        bank_urls = [bank.url(service) for service in SERVICES]
+    _wait_ready([api_url, worker_url, *bank_urls], children)
     simulator = Simulator(
         api_url=api_url,
         api_key=key,
         kafka={"bootstrap.servers": bus.bootstrap_servers, "log_level": 2},
-        days_per_s=days_per_s,
-    )
-    text = welcome_text(
-        api_url=api_url,
-        worker_url=worker_url,
-        kafka=bus.bootstrap_servers,
-        key=key,
-        account=account_id(year, 1),
-        folder=folder,
-        settings=settings,
+        days_per_s=options.days_per_s,
+        book=None if bank is None else AccountsDesk(bank.url("accounts"), bank.key).book,
     )
 
     def on_ready() -> None:
+        account = account_id(year, 1)
+        users = None if bank is None else bank.add_users(year, account)
+        text = welcome_text(
+            platform=platform,
+            bank=users,
+            worker_url=worker_url,
+            account=account,
+            folder=folder,
+            settings=settings,
+        )
+        if options.card is not None:
+            write_card(options.card, platform, users)
         print(text, f"ready after {monotonic() - started:.1f} s\n", sep="", flush=True)  # noqa: T201
 
+    ready = asyncio.Event()
     asyncio.run(
         _until_stopped(
-            _send(simulator, folder, year, on_ready),
-            _watch(simulator, LiveLine(worker_url), [postgres, *children]),
+            _send(simulator, platform, folder, year, on_ready, ready),
+            _watch(simulator, LiveLine(worker_url), [postgres, *children], ready),
         )
     )
 
@@ -152,23 +183,51 @@ async def _until_stopped(*work: Coroutine[Any, Any, None]) -> None:
     raise _StoppedError
 
 
-async def _send(
-    simulator: Simulator, folder: Path, year: int, on_ready: Callable[[], None]
+async def _send(  # noqa: PLR0913  # what a run needs
+    simulator: Simulator,
+    platform: PlatformCard,
+    folder: Path,
+    year: int,
+    on_ready: Callable[[], None],
+    ready: asyncio.Event,
 ) -> None:
     days = plan(year)
-    await simulator.run([next(days)])
-    on_ready()
+    await simulator.run([next(days)], settled=partial(_accounts_known, platform, year))
+    await asyncio.to_thread(on_ready)
+    ready.set()
     await simulator.run(days)
     while True:
-        await simulator.run(plan(_next_run(folder)))
+        await simulator.run(plan(next_run(folder)))
 
 
-async def _watch(simulator: Simulator, live: LiveLine, parts: list[DemoPostgres | Child]) -> None:
+async def _accounts_known(platform: PlatformCard, year: int) -> None:
+    """Wait until the platform has opened the accounts of a year."""
+    async with AsyncClient(platform.url, platform.key) as client:
+        for account in (account_id(year, card) for card in range(CARDS)):
+            deadline = monotonic() + _READY_S
+            while True:
+                try:
+                    await client.read_balance(account)
+                    break
+                except ProblemError as error:
+                    if error.type != "account-not-found" or monotonic() > deadline:
+                        raise
+                await asyncio.sleep(0.1)
+
+
+async def _watch(
+    simulator: Simulator,
+    live: LiveLine,
+    parts: list[DemoPostgres | Child],
+    ready: asyncio.Event,
+) -> None:
     before = monotonic()
     while True:
         await asyncio.sleep(1)
         now = monotonic()
-        print(await asyncio.to_thread(live.line, simulator.sent, now - before), flush=True)  # noqa: T201
+        if ready.is_set():
+            line = await asyncio.to_thread(live.line, simulator.sent, now - before)
+            print(line, flush=True)  # noqa: T201
         before = now
         for part in parts:
             part.check()
@@ -195,29 +254,6 @@ def _wait_ready(urls: list[str], children: list[Child]) -> None:
             sleep(0.1)
 
 
-def _next_run(folder: Path) -> int:
-    """Increment and return the stored run number, which makes the ids of each run unique."""
-    state = folder / "state.json"
-    year = json.loads(state.read_text())["year"] + 1 if state.exists() else 1
-    written = state.with_suffix(".new")
-    written.write_text(json.dumps({"year": year}))
-    written.replace(state)
-    return int(year)
-
-
-@contextmanager
-def _folder_lock(folder: Path) -> Iterator[None]:
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DemoError(
-                f"Another demo is using {folder}.",
-                next_step="Stop it, or choose another folder with --data-dir.",
-            ) from None
-        yield
-
-
 def _on_stop_signals(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, handler)
@@ -226,12 +262,3 @@ def _on_stop_signals(handler: Callable[[int, FrameType | None], None] | signal.H
 def _raise_stopped(_: int, __: FrameType | None) -> None:
     _on_stop_signals(signal.SIG_IGN)
     raise _StoppedError
-
-
-def _remove_data(folder: Path) -> None:
-    for name in _DATA_FILES:
-        path = folder / name
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)

@@ -139,19 +139,33 @@ class DemoPostgres:
             shared.unlink()
         new_data.rename(self._data)
 
+    def own_database(self, name: str) -> str:
+        """Create a database, and a role of the same name that owns it, if missing; return its URL.
+
+        The server has to be running.
+        """
+        self._create(name, role=name, owned=True)
+        return self._url(name, name)
+
     def _prepare(self) -> Urls:
-        with psycopg.connect(self._url("postgres", "postgres"), autocommit=True) as connection:
-            find_database = "SELECT FROM pg_database WHERE datname = %s"
-            if connection.execute(find_database, (_DATABASE,)).fetchone() is None:
-                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(_DATABASE)))
-            find_role = "SELECT FROM pg_roles WHERE rolname = %s"
-            if connection.execute(find_role, (_SERVICE,)).fetchone() is None:
-                connection.execute(
-                    sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(
-                        sql.Identifier(_SERVICE), sql.Literal(self._password)
-                    )
-                )
+        self._create(_DATABASE, role=_SERVICE, owned=False)
         return Urls(self._url("postgres", _DATABASE), self._url(_SERVICE, _DATABASE))
+
+    def _create(self, database: str, *, role: str, owned: bool) -> None:
+        create_role = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}")
+        create_database = sql.SQL("CREATE DATABASE {} OWNER {}")
+        owner = role if owned else "postgres"
+        with psycopg.connect(self._url("postgres", "postgres"), autocommit=True) as connection:
+            found = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,))
+            if found.fetchone() is None:
+                connection.execute(
+                    create_role.format(sql.Identifier(role), sql.Literal(self._password))
+                )
+            found = connection.execute("SELECT FROM pg_database WHERE datname = %s", (database,))
+            if found.fetchone() is None:
+                connection.execute(
+                    create_database.format(sql.Identifier(database), sql.Identifier(owner))
+                )
 
     @property
     def _password(self) -> str:

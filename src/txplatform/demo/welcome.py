@@ -6,13 +6,14 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from txplatform.demo.card import BankCard, PlatformCard
+
 
 def welcome_text(  # noqa: PLR0913  # everything that is printed
     *,
-    api_url: str,
+    platform: PlatformCard,
+    bank: BankCard | None,
     worker_url: str,
-    kafka: str,
-    key: str,
     account: str,
     folder: Path,
     settings: Mapping[str, str],
@@ -20,14 +21,14 @@ def welcome_text(  # noqa: PLR0913  # everything that is printed
     """Return the text; its curl lines and commands can be pasted into a shell unchanged.
 
     Args:
-        api_url: The API's base URL.
+        platform: How to reach the platform.
+        bank: How to reach the bank; None if it does not run.
         worker_url: The base URL of the worker's metrics.
-        kafka: The broker's host and port.
-        key: An API key with every scope.
         account: The id of an account that makes purchases.
         folder: The data folder.
         settings: The environment variables that make the CLI use the demo's data.
     """
+    api_url, key = platform.url, platform.key
     purchase = {
         "transaction_id": "try-1",
         "account_id": account,
@@ -50,10 +51,10 @@ txplatform demo
 
   API        {api_url}  ({api_url}/docs, {api_url}/openapi.json)
   metrics    {api_url}/metrics  {worker_url}/metrics
-  Kafka      {kafka}
+  Kafka      {platform.kafka}
   API key    {key}
   data       {folder}
-
+{"" if bank is None else _bank_text(bank)}
 Try it:
 
 curl -s {api_url}/v1/process-transaction {authorization} {json_type} -d '{json.dumps(purchase)}'
@@ -68,6 +69,20 @@ export {exports}
 The demo replays a year of real purchases and refunds (London Borough of Barnet, Open Barnet). Each
 purchase is authorized on the day the card was used and cleared on the day it was posted.
 Ctrl-C stops everything and keeps the data. `--fresh` starts without it.
+"""
+
+
+def _bank_text(bank: BankCard) -> str:
+    return f"""
+The bank beside it, whose accounts service books the accounts (each API is at /openapi.json):
+
+  web bank       {bank.web_url}
+    cardholder   {bank.cardholder.user}  password {bank.cardholder.password}
+    staff        {bank.staff.user}  password {bank.staff.password}
+  accounts       {bank.accounts_url}
+  payments       {bank.payments_url}
+  notifications  {bank.notifications_url}  (mails are in bank.log, in the data folder)
+  API key        {bank.key}
 """
 
 

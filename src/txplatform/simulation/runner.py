@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,16 +47,25 @@ class Simulator:
         api_key: A key with the scope transactions:write.
         kafka: librdkafka's configuration properties.
         days_per_s: Simulated days per second; 0 means no limit.
+        book: Called with each day's messages; returns those that are left to send. If None, all are
+            sent.
     """
 
     def __init__(
-        self, *, api_url: str, api_key: str, kafka: Mapping[str, Any], days_per_s: float
+        self,
+        *,
+        api_url: str,
+        api_key: str,
+        kafka: Mapping[str, Any],
+        days_per_s: float,
+        book: Callable[[Sequence[Message]], Awaitable[Sequence[Message]]] | None = None,
     ) -> None:
         self.sent = Sent()
         self._api_url = api_url
         self._api_key = api_key
         self._producer = Producer({**kafka, "enable.idempotence": True})
         self._day_s = 1 / days_per_s if days_per_s else 0.0
+        self._book = book
 
     async def run(
         self, days: Iterable[Day], *, settled: Callable[[], Awaitable[None]] | None = None
@@ -92,7 +101,8 @@ class Simulator:
     ) -> None:
         started = asyncio.get_running_loop().time()
         self.sent.day = str(day.date)
-        await self.send_messages(day.messages)
+        messages = day.messages if self._book is None else await self._book(day.messages)
+        await self.send_messages(messages)
         if settled is not None and day.messages:
             await settled()
         by_account = defaultdict(list)

@@ -18,6 +18,7 @@ from txbank.web import (
     payment_page,
     purchase_page,
     staff_accounts,
+    staff_deliveries,
     staff_payments,
     staff_settlement,
 )
@@ -36,6 +37,7 @@ ROUTERS = (
     staff_accounts.router,
     staff_payments.router,
     staff_settlement.router,
+    staff_deliveries.router,
 )
 """All pages."""
 
@@ -52,8 +54,12 @@ class WebSettings(ServiceSettings):
     payments_url: str = Field(
         default="http://127.0.0.1:8102", description="Base URL of the payments service."
     )
+    notifications_url: str = Field(
+        default="http://127.0.0.1:8104", description="Base URL of the notifications service."
+    )
     key: SecretStr | None = Field(
-        default=None, description="API key with all scopes of accounts and payments."
+        default=None,
+        description="API key with all scopes of accounts, payments and notifications.",
     )
     https: bool = Field(
         default=False,
@@ -77,6 +83,7 @@ def services_of(common: CommonSettings, settings: WebSettings) -> Services:
         common,
         accounts_url=settings.accounts_url,
         payments_url=settings.payments_url,
+        notifications_url=settings.notifications_url,
         key=settings.key.get_secret_value(),
     )
 

@@ -1,4 +1,4 @@
-"""The services that the web bank calls: accounts, payments and the platform."""
+"""The services that the web bank calls: accounts, payments, notifications and the platform."""
 
 from datetime import datetime
 from typing import Any
@@ -80,11 +80,36 @@ class PaymentsPage(Page[Payment]):
     """A page of payments."""
 
 
+class Delivery(Body):
+    """An event that notifications could not deliver to a subscriber or, by e-mail, a cardholder."""
+
+    delivery_id: int
+    subscription_id: str | None
+    topic: str
+    account_id: str
+    attempts: int
+    last_error: str | None
+    created_at: datetime
+
+
+class DeliveriesPage(Body):
+    """A page of deliveries, oldest first."""
+
+    items: list[Delivery]
+    next_cursor: int | None
+
+
 class Services:
     """Clients of all services. Threads may share them. Every call raises the errors of `Client`."""
 
     def __init__(
-        self, common: CommonSettings, *, accounts_url: str, payments_url: str, key: str
+        self,
+        common: CommonSettings,
+        *,
+        accounts_url: str,
+        payments_url: str,
+        notifications_url: str,
+        key: str,
     ) -> None:
         def client(url: str, key: str) -> Client:
             return Client(
@@ -98,6 +123,7 @@ class Services:
         self.platform = client(common.platform_url, common.required_platform_key)
         self._accounts = client(accounts_url, key)
         self._payments = client(payments_url, key)
+        self._notifications = client(notifications_url, key)
 
     def open_account(self, body: dict[str, Any]) -> Account:
         """Open an account. A repeat returns the first response."""
@@ -143,3 +169,13 @@ class Services:
         """Release, refuse or return a payment. A repeat with the same reason changes nothing."""
         path = ("payments", payment_id, action)
         return self._payments.send(Call("POST", path, Payment, body={"reason": reason}))
+
+    def list_failed_deliveries(self, cursor: int | None) -> DeliveriesPage:
+        """Return a page of the deliveries that failed, oldest first."""
+        query = {"state": "failed", "cursor": cursor, "limit": 50}
+        return self._notifications.send(Call("GET", ("deliveries",), DeliveriesPage, query=query))
+
+    def retry_delivery(self, delivery_id: int) -> Delivery:
+        """Try a delivery again at once, as often as a new one."""
+        path = ("deliveries", str(delivery_id), "retry")
+        return self._notifications.send(Call("POST", path, Delivery))
