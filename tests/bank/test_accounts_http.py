@@ -219,6 +219,22 @@ def test_a_status_change_is_told_with_its_code_but_not_with_the_words_of_staff(
     }
 
 
+def test_a_status_change_is_made_only_for_the_version_that_it_expects(
+    accounts: httpx.Client, account_id: str
+) -> None:
+    accounts.post("/v1/accounts", json=new_account(account_id))
+    path = f"/v1/accounts/{account_id}/status"
+    frozen = {"status": "frozen", "reason": "A call.", "expected_version": 0, "change_id": "c-1"}
+    for replayed in (None, "true"):
+        response = accounts.put(path, json=frozen)
+        assert response.json()["status_version"] == 1
+        assert response.headers.get("Idempotency-Replayed") == replayed
+    released = {"status": "active", "reason": "A call.", "expected_version": 0}
+    late = accounts.put(path, json=released)
+    assert (late.status_code, late.json()["title"]) == (409, "The status has changed meanwhile")
+    assert accounts.get(f"/v1/accounts/{account_id}").json()["status"] == "frozen"
+
+
 @pytest.mark.parametrize(
     ("place", "change"), [("credit-limit", {"credit_limit": 1}), ("status", {"status": "active"})]
 )

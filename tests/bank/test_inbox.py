@@ -156,6 +156,18 @@ def test_an_unreadable_message_is_set_aside_and_holds_up_no_other(
             assert client.get("/readyz").status_code == 200
 
 
+def test_a_message_that_the_database_refuses_is_set_aside_and_holds_up_no_other(
+    postgres: PostgresServer, topics: str
+) -> None:
+    bank = new_bank(postgres, topics)
+    refused, *others = openings(20)
+    refused = refused._replace(headers=[*refused.headers[:1], ("ce_id", b"no\x00text")])
+    with bank.running("payments"):
+        send(topics, [*others[:10], refused, *others[10:]])
+        wait_until(lambda: count(bank, "known_accounts") == 19, message="the good messages")
+        wait_until(lambda: count(bank, "unreadable_messages") == 1, message="the other one")
+
+
 def test_a_copy_of_a_message_without_an_id_is_known_by_its_body(
     postgres: PostgresServer, topics: str
 ) -> None:

@@ -10,16 +10,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from confluent_kafka import Producer
 from standardwebhooks import Webhook
 
 from harness.bank import Bank, new_account, new_bank
 from harness.mail_server import MailServer
-from harness.outbound import decisioned, payment_applied
+from harness.outbound import decisioned, payment_applied, tell
 from harness.postgres import PostgresServer
 from harness.receiver import Received, Receiver
 from harness.waiting import wait_until
-from txplatform_client.kafka import Message, build
 
 PAYMENTS = "transactions.payment-applied.v1"
 
@@ -50,17 +48,6 @@ def new(postgres: PostgresServer, topics: str, mail_server: MailServer) -> Bank:
         notifications_retry_s="0.05",
         notifications_internal_webhooks="true",
     )
-
-
-def tell(bank: Bank, *messages: Message, copies: int = 1) -> None:
-    """Publish messages as the platform does."""
-    producer = Producer({"bootstrap.servers": bank.env["TXBANK_KAFKA_BOOTSTRAP_SERVERS"]})
-    for message in messages:
-        event_id = message.event_id  # type: ignore[attr-defined]  # all of the platform have one
-        record = build(message, source="/txplatform", event_id=event_id)
-        for _ in range(copies):
-            producer.produce(**record._asdict())
-    assert producer.flush(30) == 0
 
 
 def open_account(bank: Bank, **other: Any) -> str:

@@ -6,8 +6,17 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+from confluent_kafka import Producer
+
+from harness.bank import Bank
 from txplatform_client.fields import Balance, Merchant, Reason
-from txplatform_client.kafka import PaymentApplied, PaymentReturnApplied, TransactionDecisioned
+from txplatform_client.kafka import (
+    Message,
+    PaymentApplied,
+    PaymentReturnApplied,
+    TransactionDecisioned,
+    build,
+)
 
 BALANCE = Balance(credit_limit=500_000, posted=12_345, pending=0, available=487_655)
 BOOKSHOP = Merchant(name="Corner Books", id="m-17", category_code="5942", country="USA")
@@ -74,3 +83,14 @@ def decisioned(account_id: str, *, declined: str = "", **other: Any) -> Transact
         "held": 0 if declined else 1_250,
     }
     return TransactionDecisioned(**{**fields, **other})
+
+
+def tell(bank: Bank, *messages: Message, copies: int = 1) -> None:
+    """Publish messages as the platform does."""
+    producer = Producer({"bootstrap.servers": bank.env["TXBANK_KAFKA_BOOTSTRAP_SERVERS"]})
+    for message in messages:
+        event_id = message.event_id  # type: ignore[attr-defined]  # all of the platform have one
+        record = build(message, source="/txplatform", event_id=event_id)
+        for _ in range(copies):
+            producer.produce(**record._asdict())
+    assert producer.flush(30) == 0

@@ -7,9 +7,10 @@ and what comes again is skipped.
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
+import psycopg
 from confluent_kafka import Consumer, KafkaException, Message
 from opentelemetry.trace import SpanKind
 from prometheus_client import CollectorRegistry, Counter
@@ -78,8 +79,7 @@ class Subscriber:
             while not stop.is_set():
                 messages = consumer.consume(_BATCH, _POLL_S)
                 if messages:
-                    with self._database.transaction() as connection:
-                        outcomes = [self._handle(connection, message) for message in messages]
+                    outcomes = self._handle_batch(messages)
                     for message, outcome in zip(messages, outcomes, strict=True):
                         self._handled.labels(message.topic(), outcome).inc()
                     consumer.commit(asynchronous=False)
@@ -91,6 +91,24 @@ class Subscriber:
                 self.health = Health(ready=True, detail="consuming")
         finally:
             consumer.close()
+
+    def _handle_batch(self, messages: Sequence[Message]) -> list[str]:
+        """Handle messages in one transaction; if the database refuses a value, each in its own."""
+        try:
+            with self._database.transaction() as connection:
+                return [self._handle(connection, message) for message in messages]
+        except psycopg.DataError:
+            return [self._handle_alone(message) for message in messages]
+
+    def _handle_alone(self, message: Message) -> str:
+        """Handle a message, or set it aside if it has a value that the database refuses."""
+        try:
+            with self._database.transaction() as connection:
+                return self._handle(connection, message)
+        except psycopg.DataError as refused:
+            with self._database.transaction() as connection:
+                self._set_aside(connection, message, str(refused))
+            return "unreadable"
 
     def _handle(self, connection: Connection, message: Message) -> str:
         """Give a message its effect, unless it is a copy or cannot be read; return the outcome."""

@@ -5,7 +5,11 @@ from pathlib import Path
 from pydantic_settings import SettingsConfigDict
 
 from txbank.accounts import api
-from txbank.accounts.account import AccountClosedError, AccountNotFoundError
+from txbank.accounts.account import (
+    AccountClosedError,
+    AccountNotFoundError,
+    StatusChangedError,
+)
 from txbank.accounts.products import ProductRuleError
 from txbank.problems import ProblemType
 from txbank.service import Service
@@ -29,6 +33,7 @@ SERVICE = Service(
     problems={
         AccountNotFoundError: ProblemType("account-not-found", 404, "There is no such account"),
         AccountClosedError: ProblemType("account-closed", 409, "The account is closed permanently"),
+        StatusChangedError: ProblemType("status-changed", 409, "The status has changed meanwhile"),
         ProductRuleError: ProblemType("product-rule", 422, "The product does not allow this"),
     },
 )

@@ -28,6 +28,10 @@ class AccountClosedError(TxBankError):
     """The account is closed for good, so its limit and status cannot change."""
 
 
+class StatusChangedError(TxBankError):
+    """The status is no longer the one that the change was meant for."""
+
+
 class Holder(RequestBody):
     """Who holds an account. These fields never leave this service."""
 
@@ -64,6 +68,11 @@ class NewStatus(RequestBody):
         description="Decides the response code of declines; null or `none` for no reason.",
     )
     reason: FreeText
+    expected_version: int | None = Field(
+        default=None,
+        ge=0,
+        description="If given, the change is made only while this is the newest `status_version`.",
+    )
     change_id: Id | None = None
 
 
@@ -237,11 +246,17 @@ def change_status(
         AccountNotFoundError: No account has this id.
         IdReusedError: The change id was used with other content.
         AccountClosedError: The account is closed.
+        StatusChangedError: The newest version is not the one that is expected.
     """
     account = _lock(connection, account_id)
     if earlier := _earlier(connection, "statuses", account_id, wanted):
         return Status(**earlier), True
     _check_not_closed(account)
+    if wanted.expected_version not in (None, account.status_version):
+        raise StatusChangedError(
+            f"The status has version {account.status_version} by now.",
+            next_step="Read the account, and decide again.",
+        )
     row = connection.execute(
         "INSERT INTO statuses VALUES (%s, %s, %s, %s, %s, %s) RETURNING *",
         (

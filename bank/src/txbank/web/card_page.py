@@ -1,5 +1,6 @@
 """Freezing one's card, and limits that one sets for oneself: controls of the platform."""
 
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Depends
@@ -36,37 +37,58 @@ def show_card(request: Request, services: ServicesOf, account: AccountOf) -> Res
 def freeze(request: Request, services: ServicesOf, account: AccountOf, form: Posted) -> Response:
     """Freeze the card. A card that is frozen already stays as it is."""
     reason_code = form.choice("reason_code", REASONS)
-    change_id = _OWN_CHANGE + form.id()
-    if form.ok:
-        if services.read_account(account.account_id).status != "active":
-            form.fault = "The card is not active, so there is nothing to freeze."
-        else:
-            body = {
-                "status": "frozen",
-                "reason_code": reason_code,
-                "reason": "Frozen by the cardholder.",
-                "change_id": change_id,
-            }
-            if form.send(lambda: services.change_status(account.account_id, body), {}):
-                return see(f"/accounts/{account.account_id}/card")
-    return _show(request, services, account, freeze_form=form, status=422)
+    change = {
+        "status": "frozen",
+        "reason_code": reason_code,
+        "reason": "Frozen by the cardholder.",
+    }
+    return _change_status(
+        request,
+        services,
+        account,
+        form,
+        change,
+        may=lambda history: history.status == "active",
+        otherwise="The card is not active, so there is nothing to freeze.",
+    )
 
 
 @router.post("/unfreeze")
 def unfreeze(request: Request, services: ServicesOf, account: AccountOf, form: Posted) -> Response:
     """Use the card again, if the cardholder froze it and it was not lost or stolen."""
+    return _change_status(
+        request,
+        services,
+        account,
+        form,
+        {"status": "active", "reason": "Released by the cardholder."},
+        may=_may_unfreeze,
+        otherwise="Only the bank can release this card. Call us.",
+    )
+
+
+def _change_status(  # noqa: PLR0913  # the form, what it does, and when it may
+    request: Request,
+    services: Services,
+    account: OwnAccount,
+    form: Form,
+    change: dict[str, Any],
+    *,
+    may: Callable[[AccountHistory], bool],
+    otherwise: str,
+) -> Response:
+    """Change the status, unless it may not be changed or staff have changed it meanwhile."""
     change_id = _OWN_CHANGE + form.id()
     if form.ok:
-        if not _may_unfreeze(services.read_account(account.account_id)):
-            form.fault = "Only the bank can release this card. Call us."
-        else:
-            body = {
-                "status": "active",
-                "reason": "Released by the cardholder.",
-                "change_id": change_id,
-            }
-            if form.send(lambda: services.change_status(account.account_id, body), {}):
-                return see(f"/accounts/{account.account_id}/card")
+        history = services.read_account(account.account_id)
+        newest = history.statuses[0]
+        body = {**change, "expected_version": newest.status_version, "change_id": change_id}
+        if newest.change_id == change_id:
+            return see(f"/accounts/{account.account_id}/card")  # the form was sent before
+        if not may(history):
+            form.fault = otherwise
+        elif form.send(lambda: services.change_status(account.account_id, body), {}):
+            return see(f"/accounts/{account.account_id}/card")
     return _show(request, services, account, freeze_form=form, status=422)
 
 

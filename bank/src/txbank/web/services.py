@@ -31,6 +31,7 @@ class LimitChange(Body):
 class StatusChange(Body):
     """A status in an account's history."""
 
+    status_version: int
     status: str
     reason_code: str | None
     reason: str
