@@ -10,6 +10,7 @@ class Product(StrEnum):
     """A card product."""
 
     CLASSIC = "classic"
+    STANDARD = "standard"
     GOLD = "gold"
     BUSINESS = "business"
 
@@ -22,6 +23,7 @@ MAX_LIMITS: dict[Product, dict[str, int]] = {
         "JPY": 1_500_000,
         "USD": 1_000_000,
     },
+    Product.STANDARD: {"EUR": 5_000_000, "GBP": 5_000_000, "USD": 5_000_000},
     Product.GOLD: {
         "CHF": 5_000_000,
         "EUR": 5_000_000,

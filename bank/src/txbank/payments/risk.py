@@ -40,12 +40,12 @@ class Thresholds:
     highest: int
 
 
-_DEFAULT = Thresholds(small=20_000, high=1_000_000, highest=10_000_000)
+_DEFAULT = Thresholds(small=50_000, high=1_000_000, highest=10_000_000)
 THRESHOLDS: dict[str, Thresholds] = {
     "CHF": _DEFAULT,
     "EUR": _DEFAULT,
     "GBP": _DEFAULT,
-    "JPY": Thresholds(small=30_000, high=1_500_000, highest=15_000_000),
+    "JPY": Thresholds(small=75_000, high=1_500_000, highest=15_000_000),
     "USD": _DEFAULT,
 }
 """The thresholds of each currency in which payments are taken."""

@@ -32,6 +32,7 @@ WORDS: dict[str, str] = {
     "suspected_fraud": "Suspected fraud",
     # Products.
     "classic": "Classic card",
+    "standard": "Standard card",
     "gold": "Gold card",
     "business": "Business card",
     # Why a bank returns a payment (ISO 20022).
