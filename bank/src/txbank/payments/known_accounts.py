@@ -12,7 +12,7 @@ from txplatform_client.kafka.records import Message
 
 
 def remember_account(connection: Connection, envelope: Envelope[Message]) -> None:
-    """Keep currency and time of an opening. A copy changes nothing: an account opens once."""
+    """Store currency and time of an opening. A copy changes nothing: an account opens once."""
     assert isinstance(envelope.message, AccountOpened)
     opened = envelope.message
     connection.execute(
