@@ -35,7 +35,7 @@ class InvalidCursorError(TxBankError):
 
 
 def _bank_account(given: str) -> str:
-    """Return a bank account without blanks. One that begins like an IBAN must be one (ISO 13616)."""
+    """Return a bank account without blanks. What looks like an IBAN must be one (ISO 13616)."""
     compact = given.replace(" ", "").upper()
     if compact[:2].isalpha() and compact[2:4].isdigit():
         try:
