@@ -1,4 +1,4 @@
-"""Card accounts: open them, and change limit and status. The same commit has the message about it.
+"""Card accounts: open them, and change limit and status. Each change commits with its message.
 
 An account's limits and statuses are histories that only grow. The newest entry is in force, and the
 platform applies the highest version whatever the order of arrival. So the last change wins.

@@ -35,9 +35,7 @@ class NotificationsSettings(ServiceSettings):
     accounts_url: str = Field(
         default="http://127.0.0.1:8101", description="Base URL of the accounts service."
     )
-    key: SecretStr | None = Field(
-        default=None, description="API key with the scope accounts:read."
-    )
+    key: SecretStr | None = Field(default=None, description="API key with the scope accounts:read.")
     sender: str = Field(
         default="bank@example.com", description="E-mail address from which mails are sent."
     )
