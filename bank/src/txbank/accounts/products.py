@@ -44,7 +44,7 @@ def check_limit(product: Product, currency: str, credit_limit: int) -> None:
     """Check that a product is offered in a currency and allows a credit limit, minor units.
 
     Raises:
-        ProductRuleError: It is not offered so.
+        ProductRuleError: The product does not allow the currency or the limit.
     """
     limits = MAX_LIMITS[product]
     if currency not in limits:

@@ -118,7 +118,7 @@ def refuse_payment(
 def return_payment(
     database: DatabaseOf, response: Response, payment_id: IdPath, body: BouncedPayment
 ) -> Payment:
-    """Report that an accepted payment bounced. It raises the risk of the account's next ones."""
+    """Report that an accepted payment bounced. The risk check of later payments considers this."""
     return _act(database, response, payment_id, Action.RETURN, body.reason)
 
 

@@ -28,7 +28,7 @@ def wait_for_account(database: Database, account_id: str) -> None:
 
 
 def remember_account(connection: Connection, envelope: Envelope[Message]) -> None:
-    """Keep currency and time of an opening. A copy changes nothing: an account opens once."""
+    """Store currency and time of an opening. A copy changes nothing: an account opens once."""
     assert isinstance(envelope.message, AccountOpened)
     opened = envelope.message
     connection.execute(
