@@ -11,7 +11,6 @@ from txbank.database import Connection, Database
 from txplatform_client.kafka import AccountOpened, Envelope
 from txplatform_client.kafka.records import Message
 
-
 _WAIT_S, _POLL_S = 1.0, 0.05
 
 
