@@ -49,7 +49,7 @@ def booking(**other: str) -> dict[str, str]:
         ({"currency": "JPY", "limit": "1.5"}, "1.5 has too many decimals; JPY has 0."),
         ({"currency": "XXX"}, "Choose one of the options."),
         ({"product": "business", "currency": "CHF"}, "not offered in CHF"),
-        ({"user_name": "Ada & co"}, "Use small letters, digits and"),
+        ({"user_name": "Ada & co"}, "Use small letters, digits and . @ _ + -, such as ada-l."),
         ({"password": "short"}, "Use 12 to 128 characters for the password."),
         ({"form_id": "x"}, "The form was damaged on its way."),
     ],
