@@ -15,10 +15,14 @@ from harness.processes import Command
 from harness.receiver import Receiver
 from harness.spans import SentSpan, received_spans
 from harness.waiting import wait_until
+from harness.web import add_web_user, logged_in
+from txbank.web.users import OwnAccount, Role
 from txplatform.tracing import process_tracer
 
 PAYING, BUYING = "0af7651916cd43dd8448eb211c80319c", "1bf7651916cd43dd8448eb211c80319d"
-"""The ids of two traces."""
+CLICKING = "2cf7651916cd43dd8448eb211c80319e"
+"""The ids of the traces."""
+FORM = "1b671a64-40d5-491e-99b0-da01ff1f3341"
 CLICK = "b7ad6b7169203331"
 """The span of the browser, which is the root of a tree."""
 
@@ -39,7 +43,7 @@ def check_tree(collector: Receiver, trace_id: str, expected: set[Edge]) -> None:
     assert {(parents[each.parent_id], each.service, each.name) for each in spans} == expected
 
 
-def test_a_payment_and_a_purchase_are_one_tree_each_over_all_processes(
+def test_a_payment_a_purchase_and_a_click_are_one_tree_each_over_all_processes(
     postgres: PostgresServer, database: TestDatabase, service_env: dict[str, str], topics: str
 ) -> None:
     with Receiver() as collector, Receiver() as subscriber, MailServer() as mail_server:
@@ -58,7 +62,7 @@ def test_a_payment_and_a_purchase_are_one_tree_each_over_all_processes(
             postgres,
             topics,
             platform_url=f"http://127.0.0.1:{port}",
-            platform_key=create_key(env, "accounts:read"),
+            platform_key=create_key(env, "accounts:read", "transactions:write"),
             notifications_smtp_host="127.0.0.1",
             notifications_smtp_port=str(mail_server.port),
             notifications_smtp_security="none",
@@ -69,6 +73,7 @@ def test_a_payment_and_a_purchase_are_one_tree_each_over_all_processes(
             bank.running("accounts"),
             bank.running("payments"),
             bank.running("notifications"),
+            bank.running("web"),
             Command("worker", env=env) as worker,
             running_api(env, TXPLATFORM_API_PORT=port) as api,
             bank.client("accounts") as accounts,
@@ -119,6 +124,19 @@ def test_a_payment_and_a_purchase_are_one_tree_each_over_all_processes(
                 ("send emails", "txbank-accounts", read_holder),
             }
             check_tree(collector, BUYING, bought)
+            form = "POST /accounts/{account_id}/purchase"
+            clicked = {
+                ("click", "txbank-web", form),
+                *((form, *edge[1:]) if edge[0] == "click" else edge for edge in bought),
+            }
+            own = OwnAccount("acc", "EUR", "gold")
+            with logged_in(bank, add_web_user(bank, Role.CARDHOLDER, own)) as user:
+                user.client.headers["traceparent"] = f"00-{CLICKING}-{CLICK}-01"
+                typed = {"shop": "Corner Books", "amount": "12.50", "category": "5411"}
+                page = "/accounts/acc/purchase"
+                sent = user.client.post(page, data={**typed, "country": "DEU", "form_id": FORM})
+                assert sent.headers["Location"] == f"/accounts/acc/transactions/{FORM}"
+            check_tree(collector, CLICKING, clicked)
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def site(everything: Everything, browser: Browser) -> Iterator[Site]:
             context.close()
 
 
-def book(staff: Page, *, name: str = "Ada Lovelace", user: str = "ada@example.org") -> str:
+def book(staff: Page, *, name: str = "Ada Lovelace", user: str = "ada-l") -> str:
     """Book an account with a limit of 2,500.00 EUR as staff, and return its id."""
     staff.goto("/staff")
     staff.get_by_role("link", name="Book an account").click()
@@ -143,7 +143,7 @@ def test_staff_book_an_account_and_its_holder_buys_pays_and_sees_the_payment_bou
 ) -> None:
     staff = site.staff()
     account_id = book(staff)
-    holder = site.log_in("ada@example.org")
+    holder = site.log_in("ada-l")
     holder.get_by_role("link", name="Classic card").click()
     open_account_page(holder, account_id)
     expect_balance(holder, available="2,500.00", balance="0.00", pending="0.00")
@@ -185,7 +185,7 @@ def test_staff_book_an_account_and_its_holder_buys_pays_and_sees_the_payment_bou
 def test_the_next_purchase_feels_a_lower_limit(site: Site) -> None:
     staff = site.staff()
     account_id = book(staff)
-    holder = site.log_in("ada@example.org")
+    holder = site.log_in("ada-l")
     open_account_page(holder, account_id)
     tab = holder.context.new_page()
     buy(tab, account_id, "Corner Books", "42.50")
@@ -202,7 +202,7 @@ def test_the_next_purchase_feels_a_lower_limit(site: Site) -> None:
 def test_the_last_of_five_rapid_limit_changes_wins(site: Site) -> None:
     staff = site.staff()
     account_id = book(staff)
-    holder = site.log_in("ada@example.org")
+    holder = site.log_in("ada-l")
     open_account_page(holder, account_id)
     for limit in ("100", "5000", "30", "700", "1234.56"):
         change_limit(staff, account_id, limit)
@@ -213,7 +213,7 @@ def test_the_last_of_five_rapid_limit_changes_wins(site: Site) -> None:
 @pytest.mark.long
 def test_a_frozen_card_and_own_limits_are_felt_by_purchases(site: Site) -> None:
     account_id = book(site.staff())
-    holder = site.log_in("ada@example.org")
+    holder = site.log_in("ada-l")
     open_account_page(holder, account_id)
     card = f"/accounts/{account_id}/card"
     holder.goto(card)
@@ -240,7 +240,7 @@ def test_a_frozen_card_and_own_limits_are_felt_by_purchases(site: Site) -> None:
 @pytest.mark.long
 def test_a_double_click_buys_once_and_pays_once(site: Site) -> None:
     account_id = book(site.staff())
-    holder = site.log_in("ada@example.org")
+    holder = site.log_in("ada-l")
     open_account_page(holder, account_id)
     wait_until(lambda: site.knows(account_id), message="the account at payments")
     tab = holder.context.new_page()
@@ -267,7 +267,7 @@ def test_html_in_names_and_reasons_is_shown(site: Site) -> None:
     staff.get_by_label("New credit limit").fill("2000")
     staff.get_by_role("button", name="Change limit").click()
     expect(staff.get_by_text(hostile)).to_have_count(2)
-    holder = site.log_in("ada@example.org")
+    holder = site.log_in("ada-l")
     open_account_page(holder, account_id)
     buy(holder.context.new_page(), account_id, hostile, "5.00")
     expect(holder.locator(".row a")).to_have_text(hostile)
@@ -277,7 +277,7 @@ def test_html_in_names_and_reasons_is_shown(site: Site) -> None:
 @pytest.mark.long
 def test_everything_works_by_keyboard(site: Site) -> None:
     account_id = book(site.staff())
-    holder = site.log_in("ada@example.org")
+    holder = site.log_in("ada-l")
     open_account_page(holder, account_id)
     go_to(holder, "Buy")
     holder.keyboard.press("Enter")
@@ -296,9 +296,9 @@ def test_everything_works_by_keyboard(site: Site) -> None:
 @pytest.mark.long
 def test_a_page_that_stays_open_shows_nothing_new_after_the_log_out(site: Site) -> None:
     account_id = book(site.staff())
-    holder = site.log_in("ada@example.org")
+    holder = site.log_in("ada-l")
     open_account_page(holder, account_id)
-    other = site.log_in("ada@example.org")
+    other = site.log_in("ada-l")
     tab = holder.context.new_page()
     tab.goto("/")
     tab.get_by_role("button", name="Log out").click()
@@ -311,7 +311,7 @@ def test_a_page_that_stays_open_shows_nothing_new_after_the_log_out(site: Site) 
 def test_axe_finds_nothing_on_the_main_pages(site: Site) -> None:
     staff = site.staff()
     account_id = book(staff)
-    holder = site.log_in("ada@example.org")
+    holder = site.log_in("ada-l")
     open_account_page(holder, account_id)
     tab = holder.context.new_page()
     buy(tab, account_id, "Corner Books", "42.50")

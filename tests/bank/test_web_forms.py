@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
@@ -48,7 +49,7 @@ def booking(**other: str) -> dict[str, str]:
         ({"currency": "JPY", "limit": "1.5"}, "1.5 has too many decimals; JPY has 0."),
         ({"currency": "XXX"}, "Choose one of the options."),
         ({"product": "business", "currency": "CHF"}, "not offered in CHF"),
-        ({"user_name": "Ada & co"}, "Use small letters, digits and"),
+        ({"user_name": "Ada & co"}, "Use small letters, digits and . @ _ + -, such as ada-l."),
         ({"password": "short"}, "Use 12 to 128 characters for the password."),
         ({"form_id": "x"}, "The form was damaged on its way."),
     ],
@@ -85,6 +86,26 @@ def test_a_form_that_is_sent_twice_books_one_account(
     assert typed["form_id"] not in other.text
     account = accounts.get(f"/v1/accounts/acc-{typed['form_id']}").json()
     assert account["holder"]["name"] == "Ada Lovelace"
+
+
+def test_forms_that_are_sent_at_the_same_time_book_one_account_and_one_user(
+    staff: WebUser,
+) -> None:
+    def book(typed: dict[str, str]) -> httpx.Response:
+        return staff.submit(BOOK, **typed)
+
+    with ThreadPoolExecutor(4) as pool:
+        same = booking()
+        responses = [*pool.map(book, [same] * 4)]
+        assert {each.status_code for each in responses} == {303}
+        assert len({each.headers["Location"] for each in responses}) == 1
+        name = f"ada-{uuid4()}"
+        rivals = [booking(user_name=name, password=f"{PASSWORD} {each}") for each in range(4)]
+        responses = [*pool.map(book, rivals)]
+    lost = [each for each in responses if each.status_code == 422]
+    assert (len(lost), {each.status_code for each in responses}) == (3, {303, 422})
+    assert all("This user exists already." in each.text for each in lost)
+    assert {book({**typed, "password": ""}).status_code for typed in rivals} == {303}
 
 
 def test_a_booking_that_stopped_half_way_is_completed_by_the_same_form(
@@ -157,6 +178,18 @@ def test_a_cardholder_undoes_only_the_own_freeze(
     assert accounts.get(account).json()["status"] == "frozen"
 
 
+def test_the_form_that_froze_a_card_releases_it_too(
+    holder: WebUser, accounts: httpx.Client, own_account: OwnAccount
+) -> None:
+    card = f"/accounts/{own_account.account_id}/card"
+    form_id = str(uuid4())  # the page that follows a time-out keeps it
+    for action, status in (("freeze", "frozen"), ("unfreeze", "active")):
+        sent = holder.submit(f"{card}/{action}", form_id=form_id, reason_code="none")
+        assert sent.status_code == 303
+        account = accounts.get(f"/v1/accounts/{own_account.account_id}").json()
+        assert account["status"] == status
+
+
 def test_a_payment_form_pays_once_and_keeps_what_was_typed(
     holder: WebUser, staff: WebUser, payments: httpx.Client, own_account: OwnAccount
 ) -> None:
@@ -178,6 +211,7 @@ def test_a_payment_form_pays_once_and_keeps_what_was_typed(
     assert staff.submit(f"{act}/refuse", reason="Unknown.", form_id=form_id).status_code == 303
     late = staff.submit(f"{act}/release", reason="Known.", form_id=form_id)
     assert (late.status_code, "release needs one that is held" in late.text) == (422, True)
+    assert 'value="Known."' in late.text  # although the payment is not in the list of held ones
     assert "Refused" in holder.client.get(page).text
 
 
@@ -188,6 +222,15 @@ def test_a_payment_form_pays_once_and_keeps_what_was_typed(
         ("{}\n[]", "Line 2 is not a JSON object, so no line was sent."),
         ('{"a": 1}\nx', "Line 2 is not a JSON object, so no line was sent."),
         ("{}\n" * 201, "Send at most 200 lines at once."),
+        ('{}\n{"clearing_id": "\\ud800"}', "Line 2 has a number or a character that"),
+        ('{"amount": NaN}', "Line 1 has a number or a character that cannot be sent"),
+        ('{"amount": 1e999}', "Line 1 has a number or a character that cannot be sent"),
+        (f'{{"amount": {"1" * 5_000}}}', "Line 1 has a number or a character that cannot be sent"),
+        ('{"a": ' + "[" * 9_000 + "]" * 9_000 + "}", "Line 1 is not a JSON object"),
+        ('{"amount": 1, "amount": 2}', "Line 1 has a name twice, so no line was sent."),
+        ('{"merchant": {"id": "a", "id": "b"}}', "Line 1 has a name twice"),
+        ("[" * 9_000, "Line 1 is not a JSON object, so no line was sent."),
+        ("1", "Line 1 is not a JSON object, so no line was sent."),
     ],
 )
 def test_a_batch_that_cannot_be_read_is_not_sent(staff: WebUser, lines: str, error: str) -> None:
@@ -195,6 +238,13 @@ def test_a_batch_that_cannot_be_read_is_not_sent(staff: WebUser, lines: str, err
     assert response.status_code == 422
     assert error in response.text
     assert str(escape(lines.strip())) in response.text
+
+
+def test_a_line_separator_within_a_text_does_not_end_a_line(staff: WebUser) -> None:
+    line = '{"clearing_id": "a\u2028b"}'
+    response = staff.submit("/staff/settlement", lines=line)
+    assert "does not respond now" in response.text  # so it was sent to the platform
+    assert str(escape(line)) in response.text
 
 
 def test_too_large_a_form_gets_a_page(staff: WebUser) -> None:

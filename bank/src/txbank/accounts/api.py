@@ -18,7 +18,7 @@ from txbank.accounts.account import (
 )
 from txbank.api_keys import requires
 from txbank.database import DatabaseOf
-from txbank.fields import IdPath
+from txbank.fields import Id, IdPath
 from txbank.idempotency import note_replay
 
 READ, WRITE = "accounts:read", "accounts:write"
@@ -46,7 +46,7 @@ def open_account(database: DatabaseOf, response: Response, body: NewAccount) -> 
 def list_accounts(
     database: DatabaseOf,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
-    cursor: str | None = None,
+    cursor: Id | None = None,
 ) -> AccountPage:
     """List all accounts, in the order of their ids."""
     with database.transaction() as connection:

@@ -78,7 +78,7 @@ def list_payments(
     account_id: Id | None = None,
     state: PaymentState | None = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
-    cursor: str | None = None,
+    cursor: Id | None = None,
 ) -> PaymentPage:
     """List payments, newest first, of one account or in one state."""
     with database.transaction() as connection:

@@ -33,7 +33,7 @@ _log = logger("web")
 @router.get("")
 def show_account(request: Request, services: ServicesOf, account: AccountOf) -> Response:
     """Show one account. The page keeps itself up to date."""
-    activity = read_activity(services.platform, account.account_id)
+    activity = read_activity(services, account.account_id)
     return page(request, "account.html", account=account, activity=activity)
 
 
@@ -65,7 +65,7 @@ async def _read_up_to_date(
     """Read an account until its list has all published events."""
     while True:
         try:
-            activity = await run_in_threadpool(read_activity, services.platform, account.account_id)
+            activity = await run_in_threadpool(read_activity, services, account.account_id)
         except TxPlatformClientError as error:
             _log.warning("a live list waits for the platform", reason=str(error))
             await asyncio.sleep(_RETRY_S)

@@ -7,13 +7,13 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from txbank.tracing import logger
+from txbank.web.faults import read_or_none
 from txbank.web.forms import Form, Posted
 from txbank.web.pages import page, see
 from txbank.web.services import AccountHistory, Services
 from txbank.web.users import OwnAccount
 from txbank.web.visitor import AccountOf, ServicesOf, only_cardholders
-from txplatform_client import ControlsChange, Money, TxPlatformClientError
+from txplatform_client import ControlsChange, Money
 
 router = APIRouter(prefix="/accounts/{account_id}/card", dependencies=[Depends(only_cardholders)])
 
@@ -23,8 +23,6 @@ _DAY_MINUTES = 1440
 _GAMBLING = ["7800-7802", "7995"]
 REASONS = {"none": "I cannot find it", "lost": "It is lost", "stolen": "It was stolen"}
 """Why a cardholder freezes the card. Only the first can be undone without staff."""
-
-_log = logger("web")
 
 
 @router.get("")
@@ -78,9 +76,12 @@ def _change_status(  # noqa: PLR0913  # the form, what it does, and when it may
     otherwise: str,
 ) -> Response:
     """Change the status, unless it may not be changed or staff have changed it meanwhile."""
-    change_id = _OWN_CHANGE + form.id()
+    # One form can be sent to both actions: its page may show the other action after a time-out.
+    change_id = f"{_OWN_CHANGE}{change['status']}-{form.id()}"
+    history = None
     if form.ok:
-        history = services.read_account(account.account_id)
+        history = form.send(lambda: services.read_account(account.account_id), {})
+    if history:
         newest = history.statuses[0]
         body = {**change, "expected_version": newest.status_version, "change_id": change_id}
         if newest.change_id == change_id:
@@ -134,29 +135,27 @@ def _show(  # noqa: PLR0913  # the two forms of one page
     limits_form: Form | None = None,
     status: int = 200,
 ) -> Response:
-    history = services.read_account(account.account_id)
-    if limits_form is None:
-        try:
-            limits_form = Form(_typed_limits(services, account))
-        except TxPlatformClientError as error:
-            _log.warning("a card is shown without its limits", reason=str(error))
+    history = read_or_none(lambda: services.read_account(account.account_id))
     return page(
         request,
         "card.html",
         status,
         account=account,
-        card=history.statuses[0],
-        may_unfreeze=_may_unfreeze(history),
+        card=history.statuses[0] if history else None,
+        may_unfreeze=_may_unfreeze(history) if history else request.url.path.endswith("/unfreeze"),
         reasons=REASONS,
         freeze_form=freeze_form or Form(reason_code="none"),
-        limits_form=limits_form,
+        limits_form=limits_form or read_or_none(lambda: _limits_form(services, account)),
     )
 
 
-def _typed_limits(services: Services, account: OwnAccount) -> dict[str, str]:
-    """Return the limits in force, as text for the form."""
+def _limits_form(services: Services, account: OwnAccount) -> Form | None:
+    """Return the form with the limits in force; None if the platform lacks the account."""
+    controls = services.find_controls(account.account_id)
+    if controls is None:
+        return None
     typed = {}
-    for rule in services.platform.read_controls(account.account_id).rules:
+    for rule in controls.rules:
         match rule:
             case {"rule": "amount_limit", "max_amount": int(most)}:
                 typed["purchase"] = str(Money(most, account.currency).amount)
@@ -164,4 +163,4 @@ def _typed_limits(services: Services, account: OwnAccount) -> dict[str, str]:
                 typed["day"] = str(Money(most, account.currency).amount)
             case {"rule": "category_deny"}:
                 typed["no_gambling"] = "on"
-    return typed
+    return Form(typed)

@@ -10,12 +10,15 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from txbank.fields import MAX_AMOUNT
-from txplatform_client import Money, MoneyError, NoResponseError, ProblemError
+from txbank.tracing import logger
+from txbank.web.faults import FAILURES, is_fault
+from txplatform_client import Money, MoneyError, ProblemError
 
 T = TypeVar("T")
 
 _AMOUNT = re.compile(r"[0-9]{1,16}(\.[0-9]+)?")
-_SERVER_FAULT = 500
+
+_log = logger("web")
 
 
 class Form:
@@ -96,40 +99,38 @@ class Form:
         return ""
 
     def send(self, call: Callable[[], T], fields: Mapping[str, str]) -> T | None:
-        """Call another service, and return its response; None if it refused or did not respond.
+        """Carry out the form, and return the response; None if it was refused or may have failed.
 
         Args:
-            call: Sends the request.
+            call: Sends the request to another service.
             fields: The field of this form for each JSON pointer into the request's body.
         """
         try:
             return call()
-        except ProblemError as error:
-            problem = error.problem
-            if problem.status >= _SERVER_FAULT:
-                self._note_no_response()
-            elif problem.type == "id-reused":
-                self.typed["form_id"] = str(uuid4())
-                self.fault = (
-                    "This form was sent before with other values, and these took effect. "
-                    "Nothing was done now. To do this as well, send the form again."
-                )
+        except FAILURES as error:
+            if isinstance(error, ProblemError) and not is_fault(error):
+                self._note_refusal(error, fields)
             else:
-                for each in problem.errors:
-                    if each.pointer in fields:
-                        self.refuse(fields[each.pointer], each.message)
-
-                if not self.errors:
-                    self.fault = f"{error.detail} {error.next_step}"
-        except NoResponseError:
-            self._note_no_response()
+                _log.warning("a form may not have been carried out", reason=str(error))
+                self.fault = (
+                    "The service in charge does not respond now, so we cannot tell if this was "
+                    "done. Send the form again in a moment. It takes effect at most once."
+                )
         return None
 
-    def _note_no_response(self) -> None:
-        self.fault = (
-            "The service in charge does not respond now, so we cannot tell if this was done. "
-            "Send the form again in a moment. It takes effect at most once."
-        )
+    def _note_refusal(self, error: ProblemError, fields: Mapping[str, str]) -> None:
+        if error.type == "id-reused":
+            self.typed["form_id"] = str(uuid4())
+            self.fault = (
+                "This form was sent before with other values, and these took effect. "
+                "Nothing was done now. To do this as well, send the form again."
+            )
+            return
+        for each in error.problem.errors:
+            if each.pointer in fields:
+                self.refuse(fields[each.pointer], each.message)
+        if not self.errors:
+            self.fault = f"{error.detail} {error.next_step}"
 
 
 async def _posted(request: Request) -> Form:

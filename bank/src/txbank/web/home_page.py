@@ -6,10 +6,10 @@ from starlette.responses import Response
 
 from txbank.database import DatabaseOf
 from txbank.tracing import logger
+from txbank.web.faults import FAILURES
 from txbank.web.pages import page
 from txbank.web.users import accounts_of
 from txbank.web.visitor import ServicesOf, UserOf, only_cardholders
-from txplatform_client import TxPlatformClientError
 
 router = APIRouter(dependencies=[Depends(only_cardholders)])
 
@@ -24,9 +24,9 @@ def show_accounts(
     with database.transaction() as connection:
         accounts = accounts_of(connection, user.user_name)
     balances = {}
-    for account in accounts:
-        try:
-            balances[account.account_id] = services.platform.read_balance(account.account_id)
-        except TxPlatformClientError as error:
-            _log.warning("an account is shown without its balance", reason=str(error))
+    try:
+        for account in accounts:
+            balances[account.account_id] = services.find_balance(account.account_id)
+    except FAILURES as error:  # the others are not asked for: each would take as long to fail
+        _log.warning("accounts are shown without their balances", reason=str(error))
     return page(request, "accounts.html", accounts=accounts, balances=balances)

@@ -1,5 +1,6 @@
 """Logging in and out, and changing one's password."""
 
+import re
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
@@ -15,15 +16,24 @@ from txbank.web.visitor import COOKIE, UserOf
 
 router = APIRouter()
 
+_PAGE = re.compile(r"(/[A-Za-z0-9][A-Za-z0-9._:-]*)+")
+"""The path of a page of this host. An address of another host does not have this form."""
+
 
 def _https(request: Request) -> bool:
     return bool(request.app.state.https)
 
 
 @router.get("/login")
-def show_login(request: Request) -> Response:
-    """Show the form to log in."""
-    return page(request, "login.html", form=Form())
+def show_login(request: Request, back_to: str = "") -> Response:
+    """Show the form to log in. After that the browser goes back to a page, if one is given."""
+    form = Form(back_to=back_to)
+    if back_to:
+        form.fault = (
+            "Your session has ended, so what you sent was not carried out. "
+            "Log in, then fill in the form again."
+        )
+    return page(request, "login.html", form=form)
 
 
 @router.post("/login")
@@ -45,17 +55,19 @@ def submit_login(
         except LoginRefusedError as error:
             form.fault = str(error)
         else:
-            response = see("/staff" if user.role is Role.STAFF else "/")
+            first_page = "/staff" if user.role is Role.STAFF else "/"
+            back_to = form.typed.get("back_to", "")
+            response = see(back_to if _PAGE.fullmatch(back_to) else first_page)
             response.set_cookie(COOKIE, token, secure=https, httponly=True, samesite="strict")
             return response
     return page(request, "login.html", 422, form=form)
 
 
 @router.post("/logout")
-def submit_logout(request: Request, database: DatabaseOf, _: UserOf) -> Response:
-    """End the session."""
+def submit_logout(request: Request, database: DatabaseOf) -> Response:
+    """End the session, if there is one."""
     with database.transaction() as connection:
-        log_out(connection, request.cookies[COOKIE])
+        log_out(connection, request.cookies.get(COOKIE, ""))
     response = see("/login")
     response.delete_cookie(COOKIE)
     return response

@@ -5,21 +5,23 @@ from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-import psycopg
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Match
 from starlette.staticfiles import StaticFiles
 
 from txbank.tracing import correlation_id, logger, traceparent
 from txbank.web.browser_rules import check_origin
+from txbank.web.faults import FAILURES, is_fault
 from txbank.web.visitor import NotLoggedInError
 from txbank.web.words import WORDS
-from txplatform_client import Money, NoResponseError, ProblemError
+from txplatform_client import Money
 
 _FOLDER = Path(__file__).parent
 
@@ -110,8 +112,21 @@ def _error_page(request: Request, status: int) -> Response:
     return page(request, "error.html", status, title=title, next_step=next_step, trace=trace)
 
 
-async def _go_to_log_in(_: Request, __: Exception) -> Response:
-    return see("/login")
+async def _go_to_log_in(request: Request, _: Exception) -> Response:
+    if request.method == "GET":
+        return see("/login")
+    return see(f"/login?back_to={quote(_page_of_form(request))}")
+
+
+def _page_of_form(request: Request) -> str:
+    """Return the path of the page that has the form which was sent: this one, or one above it."""
+    path = request.url.path
+    while path:
+        scope = {**request.scope, "method": "GET", "path": path}
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes):
+            return path
+        path = path.rpartition("/")[0]
+    return "/"
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -124,7 +139,7 @@ async def _no_such_page(request: Request, _: Exception) -> Response:
 
 
 async def _no_service(request: Request, error: Exception) -> Response:
-    if isinstance(error, ProblemError) and error.problem.status == HTTPStatus.NOT_FOUND:
+    if not is_fault(error):
         return _error_page(request, HTTPStatus.NOT_FOUND)
     logger("web").warning("no page, since a service failed", reason=str(error))
     return _error_page(request, HTTPStatus.SERVICE_UNAVAILABLE)
@@ -140,8 +155,6 @@ _HANDLERS: dict[type[Exception], Callable[..., Any]] = {
     NotLoggedInError: _go_to_log_in,
     HTTPException: _http_error,
     RequestValidationError: _no_such_page,  # an id in the path that cannot be one
-    ProblemError: _no_service,
-    NoResponseError: _no_service,
-    psycopg.OperationalError: _no_service,
+    **dict.fromkeys(FAILURES, _no_service),
     Exception: _failed,
 }

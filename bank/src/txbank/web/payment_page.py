@@ -4,6 +4,7 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
+from txbank.web.faults import read_or_none
 from txbank.web.forms import Form, Posted
 from txbank.web.pages import page, see
 from txbank.web.services import Services
@@ -43,5 +44,5 @@ def submit_payment(
 def _show(
     request: Request, services: Services, account: OwnAccount, form: Form, status: int = 200
 ) -> Response:
-    payments = services.list_payments(account_id=account.account_id).items
+    payments = read_or_none(lambda: services.list_payments(account_id=account.account_id).items)
     return page(request, "payments.html", status, account=account, form=form, payments=payments)

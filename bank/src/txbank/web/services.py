@@ -1,16 +1,20 @@
 """The services that the web bank calls: accounts, payments, notifications and the platform."""
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from txbank.settings import CommonSettings
 from txbank.tracing import traceparent
-from txplatform_client import Client
+from txplatform_client import AccountBalance, Client, ProblemError
+from txplatform_client.accounts import Controls
 from txplatform_client.call import Call
 from txplatform_client.fields import Body, Page
 
 _TIMEOUT_S, _DEADLINE_S = 3.0, 4.0
 """The time that a person waits for one attempt, and for a call with its retries."""
+
+T = TypeVar("T")
 
 
 class Holder(Body):
@@ -100,6 +104,15 @@ class DeliveriesPage(Body):
     next_cursor: int | None
 
 
+def _if_opened(read: Callable[[], T]) -> T | None:
+    try:
+        return read()
+    except ProblemError as error:
+        if error.type != "account-not-found":
+            raise
+        return None
+
+
 class Services:
     """Clients of all services. Threads may share them. Every call raises the errors of `Client`."""
 
@@ -125,6 +138,14 @@ class Services:
         self._accounts = client(accounts_url, key)
         self._payments = client(payments_url, key)
         self._notifications = client(notifications_url, key)
+
+    def find_balance(self, account_id: str) -> AccountBalance | None:
+        """Return the balance of an account; None until the platform has opened the account."""
+        return _if_opened(lambda: self.platform.read_balance(account_id))
+
+    def find_controls(self, account_id: str) -> Controls | None:
+        """Return the limits of a cardholder; None until the platform has opened the account."""
+        return _if_opened(lambda: self.platform.read_controls(account_id))
 
     def open_account(self, body: dict[str, Any]) -> Account:
         """Open an account. A repeat returns the first response."""

@@ -9,14 +9,15 @@ from starlette.responses import Response
 
 from txbank.database import Connection, DatabaseOf
 from txbank.fields import IdPath
-from txbank.tracing import logger
+from txbank.web.faults import read_or_none
 from txbank.web.forms import Form, Posted
 from txbank.web.pages import page, see
-from txbank.web.services import Services
+from txbank.web.services import Account, Services
 from txbank.web.users import (
     BadUserError,
     OwnAccount,
     Role,
+    UserExistsError,
     add_account,
     add_user,
     check_new_user,
@@ -25,7 +26,6 @@ from txbank.web.users import (
     users_of,
 )
 from txbank.web.visitor import ServicesOf, only_staff
-from txplatform_client import TxPlatformClientError
 
 router = APIRouter(prefix="/staff", dependencies=[Depends(only_staff)])
 
@@ -40,8 +40,6 @@ REASON_CODES = {
 }
 
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
-
-_log = logger("web")
 
 
 @router.get("")
@@ -89,13 +87,16 @@ def book_account(
             "/currency": "currency",
             "/credit_limit": "limit",
         }
-        account = form.send(lambda: services.open_account(body), fields)
-        if account:
+
+        def book() -> Account:
+            account = services.open_account(body)
+            own = OwnAccount(account.account_id, account.currency, account.product)
             with database.transaction() as connection:
-                if find_user(connection, user_name) is None:
-                    add_user(connection, user_name, password, Role.CARDHOLDER)
-                own = OwnAccount(account.account_id, account.currency, account.product)
-                add_account(connection, user_name, own)
+                _let_log_in(connection, form, user_name, password, own)
+            return account
+
+        account = form.send(book, fields)
+        if account and form.ok:
             return see(f"/staff/accounts/{account.account_id}")
     return _show_new(request, form, 422)
 
@@ -113,8 +114,9 @@ def change_limit(
     request: Request, database: DatabaseOf, services: ServicesOf, account_id: IdPath, form: Posted
 ) -> Response:
     """Change the credit limit."""
+    account = form.send(lambda: services.read_account(account_id), {})
     body = {
-        "credit_limit": form.amount("limit", services.read_account(account_id).currency, least=0),
+        "credit_limit": form.amount("limit", account.currency, least=0) if account else 0,
         "reason": form.text("reason", "a reason"),
         "change_id": f"staff-{form.id()}",
     }
@@ -160,6 +162,19 @@ def _check_user(connection: Connection, form: Form, user_name: str, password: st
         )
 
 
+def _let_log_in(
+    connection: Connection, form: Form, user_name: str, password: str, account: OwnAccount
+) -> None:
+    """Add the user unless the user exists, and give the account to the user."""
+    if find_user(connection, user_name) is None:
+        try:
+            add_user(connection, user_name, password, Role.CARDHOLDER)
+        except UserExistsError:  # added just now, by the same form or by another one
+            _check_user(connection, form, user_name, password)
+    if form.ok:
+        add_account(connection, user_name, account)
+
+
 def _show_new(request: Request, form: Form, status: int = 200) -> Response:
     return page(
         request,
@@ -180,23 +195,20 @@ def _show(  # noqa: PLR0913  # the two forms of one page
     limit_form: Form | None = None,
     status_form: Form | None = None,
 ) -> Response:
-    account = services.read_account(account_id)
+    account = read_or_none(lambda: services.read_account(account_id))
     with database.transaction() as connection:
         users = users_of(connection, account_id)
-    try:
-        balance = services.platform.read_balance(account_id)
-    except TxPlatformClientError as error:
-        _log.warning("an account is shown without its balance", reason=str(error))
-        balance = None
     return page(
         request,
         "staff_account.html",
         422 if limit_form or status_form else 200,
+        account_id=account_id,
         account=account,
         users=users,
-        balance=balance,
+        balance=read_or_none(lambda: services.find_balance(account_id)),
         statuses=STATUSES,
         reason_codes=REASON_CODES,
         limit_form=limit_form or Form(),
-        status_form=status_form or Form(status=account.status, reason_code="none"),
+        status_form=status_form
+        or Form(status=account.status if account else "", reason_code="none"),
     )

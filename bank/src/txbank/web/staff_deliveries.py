@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from txbank.web.faults import read_or_none
 from txbank.web.forms import Form, Posted
 from txbank.web.pages import page, see
 from txbank.web.services import Services
@@ -42,12 +43,11 @@ def retry(
 def _show(
     request: Request, services: Services, *, after: int | None = None, form: Form | None = None
 ) -> Response:
-    found = services.list_failed_deliveries(after)
+    found = read_or_none(lambda: services.list_failed_deliveries(after))
     return page(
         request,
         "staff_deliveries.html",
         422 if form else 200,
-        deliveries=found.items,
-        next=found.next_cursor,
+        found=found,
         form=form or Form(),
     )

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from txbank.fields import IdPath
+from txbank.web.faults import read_or_none
 from txbank.web.forms import Form, Posted
 from txbank.web.pages import page, see
 from txbank.web.services import Services
@@ -59,14 +60,13 @@ def _show(  # noqa: PLR0913  # what the list shows, and the form that was wrong
     payment_id: str | None = None,
     form: Form | None = None,
 ) -> Response:
-    found = services.list_payments(state=state, cursor=after, limit=50)
+    found = read_or_none(lambda: services.list_payments(state=state, cursor=after, limit=50))
     return page(
         request,
         "staff_payments.html",
         422 if form else 200,
         state=state,
-        payments=found.items,
-        next=found.next_cursor,
+        found=found,
         codes=RETURN_CODES,
         acted_on=payment_id,
         form=form or Form(),

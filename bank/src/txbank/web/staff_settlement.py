@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,6 +18,10 @@ from txplatform_client.settlement import ClearingResults
 router = APIRouter(prefix="/staff/settlement", dependencies=[Depends(only_staff)])
 
 MOST_LINES = 200
+
+
+class _BadLineError(Exception):
+    """A line cannot be sent. The text says why."""
 
 
 @router.get("")
@@ -43,22 +48,46 @@ def settle(request: Request, services: ServicesOf, form: Posted) -> Response:
 def _read_lines(form: Form) -> list[dict[str, Any]]:
     """Return the clearing of each line: a JSON object with the fields of the platform's API."""
     items = []
-    for number, line in enumerate(form.typed.get("lines", "").splitlines(), 1):
+    # `splitlines` would also split at characters that may stand in a JSON text, such as U+2028.
+    for number, line in enumerate(form.typed.get("lines", "").split("\n"), 1):
         if not line.strip():
             continue
         try:
-            item = json.loads(line)
-        except (ValueError, RecursionError):
-            item = None
-        if not isinstance(item, dict):
-            form.refuse("lines", f"Line {number} is not a JSON object, so no line was sent.")
-        else:
-            items.append(item)
+            items.append(_read_line(line))
+        except _BadLineError as error:
+            form.refuse("lines", f"Line {number} {error}, so no line was sent.")
     if not items:
         form.refuse("lines", "Enter at least one clearing.")
     if len(items) > MOST_LINES:
         form.refuse("lines", f"Send at most {MOST_LINES} lines at once.")
     return items
+
+
+def _read_line(line: str) -> dict[str, Any]:
+    """Return the JSON object in a line, if the platform would get it as it was typed.
+
+    Raises:
+        _BadLineError: The line is something else.
+    """
+    try:
+        item = json.loads(line, object_pairs_hook=_object)
+        same = msgspec.json.decode(msgspec.json.encode(item)) == item
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise _BadLineError("is not a JSON object") from error
+    except (ValueError, OverflowError, msgspec.MsgspecError):
+        same = False
+    if not same:  # infinite, for example, or half of a surrogate pair
+        raise _BadLineError("has a number or a character that cannot be sent")
+    if not isinstance(item, dict):
+        raise _BadLineError("is not a JSON object")
+    return item
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _BadLineError("has a name twice")
+    return found
 
 
 def _clearings_of(services: Services, account_id: str) -> str:

@@ -11,7 +11,7 @@ from txbank.database import Connection
 from txbank.errors import TxBankError
 
 USER_NAME = r"[a-z0-9][a-z0-9.@_+-]{1,63}"
-"""The form of a user name, which is compared in lower case. An e-mail address has this form."""
+"""The form of a user name, which is compared in lower case."""
 MIN_PASSWORD, MAX_PASSWORD = 12, 128
 """The lengths that a password may have (NIST SP 800-63B asks for no other rule)."""
 
@@ -68,7 +68,7 @@ def check_new_user(user_name: str, password: str) -> None:
     """
     if not re.fullmatch(USER_NAME, user_name):
         raise BadUserError(
-            "Use small letters, digits and . @ _ + -, such as an e-mail address.",
+            "Use small letters, digits and . @ _ + -, such as ada-l.",
             fields=["user_name"],
         )
     if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
