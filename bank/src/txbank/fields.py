@@ -62,7 +62,7 @@ FreeText = Annotated[
 
 
 class RequestBody(BaseModel):
-    """A request. Unknown members and card numbers are refused; blanks around text are cut off."""
+    """A request. Unknown members and card numbers are refused; blanks around text are removed."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, frozen=True)
 
