@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import random
+import threading
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import psycopg
@@ -18,12 +22,27 @@ from harness.parts import running
 from harness.postgres import PostgresServer
 from harness.waiting import wait_until
 from txbank.database import Connection, Database
-from txbank.inbox import Subscriber
+from txbank.inbox import Handler, Subscriber
 from txbank.settings import CommonSettings
 from txplatform_client.kafka import AccountOpened, Envelope, Record, build
 from txplatform_client.kafka.records import Message
 
 OPENED = AccountOpened.TOPIC
+LONG = random.Random(1).randbytes(4000).hex()
+"""Longer than what an index of the database can hold."""
+
+DELETIONS = """
+CREATE TABLE deletions (ids integer);
+CREATE FUNCTION note_deletion() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    INSERT INTO deletions SELECT count(*) FROM gone;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER note_deletion AFTER DELETE ON seen_events REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION note_deletion();
+GRANT ALL ON deletions TO PUBLIC;
+"""
+"""Notes how many ids of events each statement deletes."""
 
 
 def openings(count: int) -> list[Record]:
@@ -62,16 +81,23 @@ def outcomes(bank: Bank, outcome: str) -> float:
     return 0
 
 
+def note(connection: Connection, envelope: Envelope[Message]) -> None:
+    """Add a row for each time that a message is handled."""
+    connection.execute("INSERT INTO effects VALUES (%s)", (envelope.message.account_id,))
+
+
 @contextmanager
-def consuming(database: Database, brokers: str, name: str = "test") -> Iterator[Subscriber]:
-    """Run a subscriber whose effect is one more row for each time it handles a message."""
-
-    def note(connection: Connection, envelope: Envelope[Message]) -> None:
-        connection.execute("INSERT INTO effects VALUES (%s)", (envelope.message.account_id,))
-
-    settings = CommonSettings(_env_file=None, kafka_bootstrap_servers=brokers)
+def consuming(
+    database: Database, brokers: str, name: str = "test", handler: Handler = note, **settings: float
+) -> Iterator[Subscriber]:
+    """Run a subscriber of openings with a handler, by default one that adds a row."""
     subscriber = Subscriber(
-        f"{name}-{uuid4()}", database, settings, CollectorRegistry(), {OPENED: note}
+        f"{name}-{uuid4()}",
+        database,
+        CommonSettings(_env_file=None, kafka_bootstrap_servers=brokers),
+        CollectorRegistry(),
+        {OPENED: handler},
+        **settings,
     )
     with running(subscriber):
         yield subscriber
@@ -156,16 +182,119 @@ def test_an_unreadable_message_is_set_aside_and_holds_up_no_other(
             assert client.get("/readyz").status_code == 200
 
 
-def test_a_message_that_the_database_refuses_is_set_aside_and_holds_up_no_other(
+def test_messages_with_values_that_are_refused_are_set_aside_and_hold_up_no_other(
+    postgres: PostgresServer, topics: str
+) -> None:
+    bank = new_bank_with_effects(postgres, topics)
+    execute(bank.databases["payments"], "CREATE INDEX ON effects (account_id)")
+    refused = {"acc-7": "no\x00text", "acc-8": LONG, "acc-9": "\ud800"}
+
+    def note_value(connection: Connection, envelope: Envelope[Message]) -> None:
+        found = envelope.message.account_id
+        connection.execute("INSERT INTO effects VALUES (%s)", (refused.get(found, found),))
+
+    with closing(bank.database("payments")) as database:
+        database.open()
+        with consuming(database, topics, handler=note_value) as subscriber:
+            send(topics, openings(20))
+            wait_until(lambda: count(bank, "effects") == 17, message="the good messages")
+            wait_until(lambda: count(bank, "unreadable_messages") == 3, message="the others")
+            wait_until(lambda: subscriber.health.ready)
+
+
+def test_an_id_that_no_database_can_store_is_no_reason_to_miss_a_message_or_its_copy(
+    postgres: PostgresServer, topics: str
+) -> None:
+    bank = new_bank_with_effects(postgres, topics)
+    ids = (LONG.encode(), b"no\x00text", b"\xff", b"\xfe", b"\n", b"good")
+    records = [openings(1)[0]._replace(headers=[("ce_id", each)]) for each in ids]
+    with closing(bank.database("payments")) as database:
+        database.open()
+        with consuming(database, topics):
+            send(topics, records * 3)
+            wait_until(lambda: count(bank, "effects") == len(ids), message="each message once")
+    assert count(bank, "unreadable_messages") == 0
+
+
+def test_whatever_cannot_be_read_is_set_aside_and_holds_up_no_other(
     postgres: PostgresServer, topics: str
 ) -> None:
     bank = new_bank(postgres, topics)
-    refused, *others = openings(20)
-    refused = refused._replace(headers=[*refused.headers[:1], ("ce_id", b"no\x00text")])
+    (good,) = openings(1)
+    bad = [
+        good._replace(value=b'{"new":' + b"[" * 200_000),
+        good._replace(value=b'{"account_id": "acc-1", "currency": "\x00", "credit_limit": 1}'),
+        good._replace(value=b'{"credit_limit": 1e999999}'),
+        good._replace(headers=[("ce_type", b"transactions.hold-expired.v1")]),
+    ]
     with bank.running("payments"):
-        send(topics, [*others[:10], refused, *others[10:]])
-        wait_until(lambda: count(bank, "known_accounts") == 19, message="the good messages")
-        wait_until(lambda: count(bank, "unreadable_messages") == 1, message="the other one")
+        send(topics, [*bad, good])
+        wait_until(lambda: count(bank, "known_accounts"), message="the good message")
+    assert count(bank, "unreadable_messages") == len(bad)
+
+
+def test_payments_knows_every_account_that_the_platform_opens(
+    postgres: PostgresServer, topics: str
+) -> None:
+    """The platform reads structured CloudEvents, dates, and numbers with a zero fraction."""
+    bank = new_bank(postgres, topics)
+    (record,) = openings(1)
+    opening = {
+        "account_id": "acc-0",
+        "currency": "EUR",
+        "credit_limit": 5e3,
+        "opened_at": "2026-11-20",
+    }
+    event = {
+        "specversion": "1.0",
+        "id": "e-1",
+        "source": "/accounts",
+        "type": OPENED,
+        "data": opening,
+    }
+    with bank.running("payments"):
+        send(topics, [record._replace(value=json.dumps(event).encode(), headers=[])])
+        wait_until(lambda: count(bank, "known_accounts"), message="the account")
+    with bank.connect("payments") as connection:
+        account = connection.execute("SELECT * FROM known_accounts").fetchone()
+    opened_at = datetime(2026, 11, 20, tzinfo=UTC)
+    assert account == {"account_id": "acc-0", "currency": "EUR", "opened_at": opened_at}
+
+
+def test_old_ids_are_forgotten_in_pieces_while_messages_come_without_a_pause(
+    postgres: PostgresServer, topics: str
+) -> None:
+    bank = new_bank_with_effects(postgres, topics)
+    execute(bank.databases["payments"], DELETIONS)
+    done = threading.Event()
+
+    def keep_sending() -> None:
+        while not done.is_set():
+            send(topics, openings(1))
+
+    with closing(bank.database("payments")) as database:
+        database.open()
+        with (
+            consuming(database, topics, forget_every_s=0.1),
+            ThreadPoolExecutor(1) as pool,
+            bank.connect("payments") as connection,
+        ):
+            sending = pool.submit(keep_sending)
+            try:
+                wait_until(lambda: count(bank, "effects"), message="the first message")
+                connection.execute(
+                    "INSERT INTO seen_events SELECT consumer, number::text, '2000-01-01'"
+                    " FROM generate_series(1, 25000) AS number,"
+                    " (SELECT DISTINCT consumer FROM seen_events) AS consumers"
+                )
+                connection.commit()
+                old = "(SELECT 1 FROM seen_events WHERE seen_at < '2001') AS old"
+                wait_until(lambda: count(bank, old) == 0, message="old ids to be forgotten")
+            finally:
+                done.set()
+            sending.result()
+    deletions = execute(bank.databases["payments"], "SELECT ids FROM deletions WHERE ids > 0")
+    assert deletions == [(10_000,), (10_000,), (5_000,)]
 
 
 def test_a_copy_of_a_message_without_an_id_is_known_by_its_body(

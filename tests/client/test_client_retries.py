@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -118,6 +118,31 @@ def stays_silent(handler: BaseHTTPRequestHandler) -> None:
     handler.server.stopped.wait(60)  # type: ignore[attr-defined]  # of Misbehaving
 
 
+def drips(beginning: bytes) -> Act:
+    """Return an act that sends a byte every 50 ms after the beginning of a response, for 20 s."""
+
+    def act(handler: BaseHTTPRequestHandler) -> None:
+        stopped: threading.Event = handler.server.stopped  # type: ignore[attr-defined]
+        handler.wfile.write(beginning)
+        with suppress(OSError):  # the client has left
+            for _ in range(400):
+                if stopped.wait(0.05):
+                    return
+                handler.wfile.write(b"x")
+
+    return act
+
+
+def pauses_in_each_phase(handler: BaseHTTPRequestHandler) -> None:
+    stopped: threading.Event = handler.server.stopped  # type: ignore[attr-defined]
+    content = json.dumps(DECISION).encode()
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(content)}\r\n\r\n".encode()
+    with suppress(OSError):  # the client has left
+        for part in (head, content[:9], content[9:]):
+            stopped.wait(0.15)
+            handler.wfile.write(part)
+
+
 @contextmanager
 def misbehaving(*acts: Act) -> Iterator[Misbehaving]:
     """Run the server until the context ends."""
@@ -161,6 +186,7 @@ pytestmark = pytest.mark.parametrize("kind", ["Client", "AsyncClient"])
         pytest.param(closes, id="closed"),
         pytest.param(breaks_off, id="broken off"),
         pytest.param(stays_silent, id="silent"),
+        pytest.param(pauses_in_each_phase, id="slow in each phase"),
     ],
 )
 def test_a_call_is_sent_again_with_the_same_body(kind: str, act: Act) -> None:
@@ -206,6 +232,20 @@ def test_a_silent_server_is_given_up_at_the_deadline(kind: str) -> None:
             increment(server.url, kind, timeout_s=0.2, deadline_s=1)
         assert len(server.bodies) > 1
     assert time.monotonic() - started < 3
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [b"HTTP/1.1 200 OK\r\nX-Filler: ", b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"],
+    ids=["headers", "body"],
+)
+def test_a_server_that_drips_is_given_up_at_the_deadline(kind: str, beginning: bytes) -> None:
+    started = time.monotonic()
+    with misbehaving(*[drips(beginning)] * 99) as server:
+        with pytest.raises(NoResponseError, match=r"in time.*same ids"):
+            increment(server.url, kind, timeout_s=0.2, deadline_s=1)
+        assert time.monotonic() - started < 3
+        assert len(server.bodies) > 1
 
 
 def test_an_unreachable_server_is_given_up_at_the_deadline(kind: str) -> None:

@@ -103,6 +103,16 @@ def test_old_events_of_one_consumer_are_forgotten(consumer: psycopg.Connection) 
     assert SEEN.add(consumer, "old")
 
 
+def test_old_events_are_forgotten_in_pieces_the_oldest_first(
+    consumer: psycopg.Connection,
+) -> None:
+    for event_id in ("c", "a", "b"):
+        SEEN.add(consumer, event_id)
+    consumer.execute("UPDATE seen_events SET seen_at = '2000-01-01-' || event_id")
+    assert SEEN.forget(consumer, timedelta(days=14), at_most=2) == 2
+    assert [SEEN.add(consumer, event_id) for event_id in "abc"] == [True, True, False]
+
+
 def test_events_are_added_over_asyncio(
     consumer: psycopg.Connection, database: TestDatabase
 ) -> None:

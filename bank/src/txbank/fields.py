@@ -1,34 +1,72 @@
-"""The types of fields that requests of several services share."""
+"""The types of fields that requests of several services share, as docs/contracts.md has them."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Path
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
-_ID = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"
+from txbank.card_numbers import holds_card_number
+
 MAX_AMOUNT = 999_999_999_999_999
 """The largest amount that the platform's contracts allow, minor units."""
 
+_ID = r"^[A-Za-z0-9._:-]{1,64}$"
+_CURRENCY = r"^[A-Z]{3}$"
+_LINE = r"^[^\x00-\x1f\x7f]+$"
+EMAIL = r"^[^\s@\x00]+@[^\s@\x00]+\.[^\s@\x00]+$"
+BANK_ACCOUNT = r"^[A-Za-z0-9 -]{4,42}$"
+RETURN_CODE = r"^[A-Z]{2}[0-9]{2}$"
+
+FORMS = {
+    _ID: "1 to 64 letters A to Z or a to z, digits and . _ : -",
+    _CURRENCY: "three capital letters",
+    _LINE: "one line of text, without control characters",
+    EMAIL: "an e-mail address, such as ada@example.org",
+    BANK_ACCOUNT: "an IBAN, or an account number of 4 to 42 letters, digits, blanks and hyphens",
+    RETURN_CODE: "two capital letters and two digits, such as AC04",
+}
+"""The patterns in words, for problem texts."""
+
+
+def _id(value: str) -> str:
+    if value in {".", ".."}:
+        raise ValueError("must not be . or .., which have a meaning in URLs")
+    return value
+
+
+def refuse_card_number(value: str) -> str:
+    """Return a text unless it is or contains a card number.
+
+    Raises:
+        ValueError: The text holds a card number.
+    """
+    if holds_card_number(value):
+        raise ValueError("holds a card number; send a token instead")
+    return value
+
+
 Id = Annotated[
-    str,
-    Field(
-        pattern=_ID, description="1 to 64 of `A-Z a-z 0-9 . _ : -`, the first a letter or digit."
-    ),
+    str, Field(pattern=_ID, description="1 to 64 of `A-Z a-z 0-9 . _ : -`."), AfterValidator(_id)
 ]
-IdPath = Annotated[str, Path(pattern=_ID)]
+IdPath = Annotated[str, Path(pattern=_ID), AfterValidator(_id)]
 Amount = Annotated[
     int, Field(strict=True, ge=1, le=MAX_AMOUNT, description="Minor units of the currency.")
 ]
 AmountOrZero = Annotated[
     int, Field(strict=True, ge=0, le=MAX_AMOUNT, description="Minor units of the currency.")
 ]
-Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217 code.")]
+Currency = Annotated[str, Field(pattern=_CURRENCY, description="ISO 4217 code.")]
 FreeText = Annotated[
-    str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$", description="One line of text.")
+    str, Field(min_length=1, max_length=200, pattern=_LINE, description="One line of text.")
 ]
 
 
 class RequestBody(BaseModel):
-    """A request. Unknown members are refused, and blanks around text are removed."""
+    """A request. Unknown members and card numbers are refused; blanks around text are removed."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, frozen=True)
+
+    @field_validator("*")
+    @classmethod
+    def _without_card_number(cls, value: Any) -> Any:
+        return refuse_card_number(value) if isinstance(value, str) else value

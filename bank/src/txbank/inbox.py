@@ -26,7 +26,10 @@ from txplatform_client.kafka.records import Message as Body
 
 _BATCH = 500
 _POLL_S = 0.25
-_FORGET_EVERY_S = 3600
+_FORGET_AT_ONCE = 10_000
+
+_REFUSED = (psycopg.DataError, psycopg.errors.ProgramLimitExceeded, ValueError)
+"""Errors that a message provokes by a value in it, each time that it is handled."""
 
 Handler = Callable[[Connection, Envelope[Body]], None]
 """Gives a message its effect in the transaction of the connection."""
@@ -35,13 +38,15 @@ Handler = Callable[[Connection, Envelope[Body]], None]
 class Subscriber:
     """Consumes the topics of one service. Several processes share them as one consumer group."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # one for tests, given by name
         self,
         service: str,
         database: Database,
         settings: CommonSettings,
         registry: CollectorRegistry,
         handlers: Mapping[str, Handler],
+        *,
+        forget_every_s: float = 3600,
     ) -> None:
         self.name = f"{service} inbox"
         self.health = Health(ready=True, detail="starting")
@@ -50,6 +55,8 @@ class Subscriber:
         self._database = database
         self._settings = settings
         self._handlers = handlers
+        self._forget_every_s = forget_every_s
+        self._forget_at = 0.0
         self._log = logger(self.name)
         self._handled = Counter(
             "txbank_inbox_messages",
@@ -74,7 +81,6 @@ class Subscriber:
             }
         )
         consumer.subscribe(list(self._handlers))
-        forget_at = 0.0
         try:
             while not stop.is_set():
                 messages = consumer.consume(_BATCH, _POLL_S)
@@ -83,29 +89,36 @@ class Subscriber:
                     for message, outcome in zip(messages, outcomes, strict=True):
                         self._handled.labels(message.topic(), outcome).inc()
                     consumer.commit(asynchronous=False)
-                elif time.monotonic() >= forget_at:
-                    forget_at = time.monotonic() + _FORGET_EVERY_S
-                    with self._database.transaction() as connection:
-                        kept = timedelta(days=self._settings.seen_events_days)
-                        self._seen.forget(connection, kept)
+                self._forget_old_ids()
                 self.health = Health(ready=True, detail="consuming")
         finally:
             consumer.close()
 
+    def _forget_old_ids(self) -> None:
+        """Delete old ids of events when it is time, a few at once, between the messages."""
+        if time.monotonic() < self._forget_at:
+            return
+        self._forget_at = time.monotonic() + self._forget_every_s
+        kept = timedelta(days=self._settings.seen_events_days)
+        with self._database.transaction() as connection:
+            forgotten = self._seen.forget(connection, kept, at_most=_FORGET_AT_ONCE)
+        if forgotten == _FORGET_AT_ONCE:
+            self._forget_at = 0
+
     def _handle_batch(self, messages: Sequence[Message]) -> list[str]:
-        """Handle messages in one transaction; if the database refuses a value, each in its own."""
+        """Handle messages in one transaction; if a value is refused, each in its own."""
         try:
             with self._database.transaction() as connection:
                 return [self._handle(connection, message) for message in messages]
-        except psycopg.DataError:
+        except _REFUSED:
             return [self._handle_alone(message) for message in messages]
 
     def _handle_alone(self, message: Message) -> str:
-        """Handle a message, or set it aside if it has a value that the database refuses."""
+        """Handle a message, or set it aside if it has a value that is refused."""
         try:
             with self._database.transaction() as connection:
                 return self._handle(connection, message)
-        except psycopg.DataError as refused:
+        except _REFUSED as refused:
             with self._database.transaction() as connection:
                 self._set_aside(connection, message, str(refused))
             return "unreadable"
@@ -130,8 +143,10 @@ class Subscriber:
         """Store an unreadable message, for people to look at. The other messages go on."""
         place = (message.topic(), message.partition(), message.offset())
         self._log.error("unreadable message", place=place, reason=reason)
+        # The reason may quote what no text of the database can hold.
+        words = reason.encode("utf-8", "backslashreplace").decode().replace("\x00", r"\x00")
         connection.execute(
             'INSERT INTO unreadable_messages (topic, partition, "offset", reason, key, value)'
             " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-            (*place, reason, message.key(), message.value()),
+            (*place, words, message.key(), message.value()),
         )

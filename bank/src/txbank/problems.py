@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from txbank.errors import IdReusedError, TxBankError
+from txbank.field_problems import describe
 from txbank.tracing import correlation_id, logger, traceparent
 
 MEDIA_TYPE = "application/problem+json"
@@ -146,7 +147,7 @@ def _invalid(error: RequestValidationError) -> JSONResponse:
         # The first item of a location is where the field stands, such as `body` or `query`.
         InvalidField(
             pointer="".join(f"/{part}" for part in each["loc"][1:]),
-            message=each["msg"].removeprefix("Value error, "),
+            message=describe(each, error.body),
         )
         for each in problems
     ]

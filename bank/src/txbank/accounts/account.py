@@ -14,7 +14,7 @@ from txbank import outbox
 from txbank.accounts.products import Product, check_limit
 from txbank.database import Connection
 from txbank.errors import TxBankError
-from txbank.fields import AmountOrZero, Currency, FreeText, Id, RequestBody
+from txbank.fields import EMAIL, AmountOrZero, Currency, FreeText, Id, RequestBody
 from txbank.idempotency import check_same
 from txplatform_client.fields import AccountStatus, FreezeReason
 from txplatform_client.kafka import AccountOpened, AccountStatusChanged, CreditLimitChanged
@@ -36,7 +36,7 @@ class Holder(RequestBody):
     """The holder of an account. These fields are stored only here, and never published."""
 
     name: FreeText
-    email: Annotated[str, Field(max_length=254, pattern=r"^[^\s@\x00]+@[^\s@\x00]+\.[^\s@\x00]+$")]
+    email: Annotated[str, Field(max_length=254, pattern=EMAIL)]
 
 
 class NewAccount(RequestBody):
@@ -70,6 +70,7 @@ class NewStatus(RequestBody):
     reason: FreeText
     expected_version: int | None = Field(
         default=None,
+        strict=True,
         ge=0,
         description="If given, the change is made only while this is the newest `status_version`.",
     )

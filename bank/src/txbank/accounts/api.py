@@ -20,10 +20,11 @@ from txbank.api_keys import requires
 from txbank.database import DatabaseOf
 from txbank.fields import Id, IdPath
 from txbank.idempotency import note_replay
+from txbank.json_route import JsonRoute
 
 READ, WRITE = "accounts:read", "accounts:write"
 
-router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
+router = APIRouter(route_class=JsonRoute, prefix="/v1/accounts", tags=["accounts"])
 
 
 class AccountPage(BaseModel):

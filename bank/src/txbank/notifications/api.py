@@ -11,6 +11,7 @@ from txbank.api_keys import requires
 from txbank.database import DatabaseOf
 from txbank.fields import IdPath
 from txbank.idempotency import note_replay
+from txbank.json_route import JsonRoute
 from txbank.notifications import delivery, subscription
 from txbank.notifications.delivery import Delivery, DeliveryState
 from txbank.notifications.subscription import (
@@ -21,7 +22,7 @@ from txbank.notifications.subscription import (
 
 READ, WRITE = "notifications:read", "notifications:write"
 
-router = APIRouter(prefix="/v1", tags=["notifications"])
+router = APIRouter(route_class=JsonRoute, prefix="/v1", tags=["notifications"])
 
 _LAST_ID = 2**63 - 1
 

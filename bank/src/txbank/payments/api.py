@@ -11,6 +11,7 @@ from txbank.api_keys import requires
 from txbank.database import Database, DatabaseOf
 from txbank.fields import FreeText, Id, IdPath, RequestBody
 from txbank.idempotency import note_replay
+from txbank.json_route import JsonRoute
 from txbank.payments import payment
 from txbank.payments.balances import Balances
 from txbank.payments.known_accounts import wait_for_account
@@ -20,7 +21,7 @@ from txbank.payments.state import Action, PaymentState
 
 READ, WRITE, STAFF = "payments:read", "payments:write", "payments:staff"
 
-router = APIRouter(prefix="/v1/payments", tags=["payments"])
+router = APIRouter(route_class=JsonRoute, prefix="/v1/payments", tags=["payments"])
 
 
 class StaffDecision(RequestBody):

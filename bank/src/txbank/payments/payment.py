@@ -11,7 +11,7 @@ from stdnum.exceptions import ValidationError as NotAnIbanError
 from txbank import outbox
 from txbank.database import Connection
 from txbank.errors import TxBankError
-from txbank.fields import Amount, Currency, Id, RequestBody
+from txbank.fields import BANK_ACCOUNT, Amount, Currency, Id, RequestBody, refuse_card_number
 from txbank.idempotency import check_same
 from txbank.payments import return_codes, risk
 from txbank.payments.state import TRANSITIONS, Action, PaymentState
@@ -36,7 +36,7 @@ class InvalidCursorError(TxBankError):
 
 def _bank_account(given: str) -> str:
     """Return a bank account without blanks. What looks like an IBAN must be one (ISO 13616)."""
-    compact = given.replace(" ", "").upper()
+    compact = refuse_card_number(given).replace(" ", "").upper()
     if compact[:2].isalpha() and compact[2:4].isdigit():
         try:
             iban.validate(compact)
@@ -55,7 +55,7 @@ class NewPayment(RequestBody):
     bank_account: Annotated[
         str,
         Field(
-            pattern=r"^[A-Za-z0-9 -]{4,42}$",
+            pattern=BANK_ACCOUNT,
             description="The payer's IBAN, or the account number where there are no IBANs.",
         ),
         AfterValidator(_bank_account),

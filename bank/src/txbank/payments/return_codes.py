@@ -4,9 +4,11 @@ from typing import Annotated
 
 from pydantic import Field
 
+from txbank.fields import RETURN_CODE
+
 ReturnCode = Annotated[
     str,
-    Field(pattern=r"^[A-Z]{2}[0-9]{2}$", description="ISO 20022 code, such as AC04, AM04 or MD07."),
+    Field(pattern=RETURN_CODE, description="ISO 20022 code, such as AC04, AM04 or MD07."),
 ]
 
 _MEANINGS = {

@@ -4,7 +4,10 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future
 from contextlib import aclosing, closing
+from contextvars import copy_context
+from threading import Thread
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
@@ -61,7 +64,7 @@ class _ApiCalls(
         Args:
             url: The address of the API, such as `https://txplatform.example`.
             key: An API key with the scopes of the calls that are made.
-            timeout_s: How long one attempt waits for the connection, or for more of the response.
+            timeout_s: The time for one attempt, up to the last byte of the response.
             deadline_s: The time for a call with all its attempts.
             traceparent: Returns the W3C trace context to send with a request; None for none.
             http: The HTTP client to send with, for certificates, proxies or instrumentation. Its
@@ -110,6 +113,10 @@ def _is_address(url: str) -> bool:
     return parsed.scheme in {"http", "https"} and bool(parsed.host)
 
 
+def _incomplete() -> httpx.TransportError:
+    return httpx.ReadTimeout("The response was not complete in time.")
+
+
 class Client(_ApiCalls[httpx.Client]):
     """Calls the API, and blocks until it responds. Threads may share a client.
 
@@ -128,13 +135,52 @@ class Client(_ApiCalls[httpx.Client]):
         while True:
             outcome: httpx.Response | httpx.TransportError
             try:
-                outcome = self._http.send(self._request(call, attempts.timeout_s))
+                outcome = self._attempt(call, attempts.timeout_s)
             except httpx.TransportError as error:
                 outcome = error
             pause_s = attempts.pause_s(outcome)
             if pause_s is None:
                 return self._result(call, outcome)
             time.sleep(pause_s)
+
+    def _attempt(self, call: Call[Any], timeout_s: float) -> httpx.Response:
+        """Send a call once, in a thread of its own.
+
+        httpx has time-outs for the connection and for each read, not for a whole response. So a
+        response that comes byte by byte is left to the thread.
+
+        Raises:
+            httpx.TransportError: There was no whole response within the time.
+        """
+        request = self._request(call, timeout_s)
+        deadline = time.monotonic() + timeout_s
+        received = Future[httpx.Response]()
+
+        def send() -> None:
+            try:
+                received.set_result(self._receive(request, deadline))
+            except BaseException as error:  # noqa: BLE001  # raised in the caller's thread
+                received.set_exception(error)
+
+        Thread(target=copy_context().run, args=(send,), daemon=True).start()
+        try:
+            return received.result(timeout_s)
+        except TimeoutError:
+            raise _incomplete() from None
+
+    def _receive(self, request: httpx.Request, deadline: float) -> httpx.Response:
+        content = bytearray()
+        with closing(self._http.send(request, stream=True)) as response:
+            for part in response.iter_raw():
+                content += part
+                if time.monotonic() > deadline:
+                    raise _incomplete()
+        return httpx.Response(
+            response.status_code,
+            headers=response.headers,
+            content=bytes(content),
+            request=response.request,
+        )
 
     def stream_events(
         self, *, cursor: str | None = None, give_up_s: float = 300.0
@@ -206,9 +252,12 @@ class AsyncClient(_ApiCalls[httpx.AsyncClient]):
         while True:
             outcome: httpx.Response | httpx.TransportError
             try:
-                outcome = await self._http.send(self._request(call, attempts.timeout_s))
+                async with asyncio.timeout(attempts.timeout_s):
+                    outcome = await self._http.send(self._request(call, attempts.timeout_s))
             except httpx.TransportError as error:
                 outcome = error
+            except TimeoutError:
+                outcome = _incomplete()
             pause_s = attempts.pause_s(outcome)
             if pause_s is None:
                 return self._result(call, outcome)

@@ -5,6 +5,7 @@ default is not sent. Unknown fields of responses and messages are ignored.
 """
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Generic, Literal, TypeVar, dataclass_transform
 
 from msgspec import Meta, Struct
@@ -16,6 +17,8 @@ T = TypeVar("T")
 _ACCOUNT_ID = r"\A(?!\.{1,2}\Z)[A-Za-z0-9._:-]{1,64}\Z"
 _BUSINESS_ID = r"\A[^\s\x00-\x1f\x7f-\xa0]([^\x00-\x1f\x7f-\xa0]{0,62}\S)?\Z"
 _CURRENCY = r"\A[A-Z]{3}\Z"
+_BEYOND = 10**20
+"""Beyond every amount and version."""
 
 FORMS = {
     _ACCOUNT_ID: "1 to 64 of A-Z a-z 0-9 . _ : -",
@@ -44,6 +47,14 @@ Direction = Literal["debit", "credit"]
 AccountStatus = Literal["active", "frozen", "closed"]
 FreezeReason = Literal["stolen", "lost", "suspected_fraud"]
 """The reasons for a freeze that have a response code of their own."""
+
+
+def exact_number(text: str) -> int | Decimal:
+    """Return a JSON number that has a fraction or an exponent. 1250.0 and 1e3 are integers."""
+    number = Decimal(text)
+    # Bounded, since an integer has all the digits that an exponent saves.
+    whole = -_BEYOND < number < _BEYOND and number == number.to_integral_value()
+    return int(number) if whole or not number else number
 
 
 @dataclass_transform(frozen_default=True)

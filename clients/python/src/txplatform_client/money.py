@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
 
 import iso4217
 
 from txplatform_client.errors import InvalidArgumentError
+
+_EXACT = Context(prec=60, Emin=-60, Emax=60, traps=[Inexact, InvalidOperation, Overflow])
+"""Raises an error instead of rounding."""
 
 
 class MoneyError(InvalidArgumentError):
@@ -51,17 +54,17 @@ class Money:
         """Return the money for an amount in the main unit, such as `"12.50"`.
 
         Raises:
-            MoneyError: The amount is not a number, or has more decimals than the currency.
+            MoneyError: The amount is not a number, or has more decimals than the currency or more
+                than 60 digits.
         """
+        decimals = decimals_of(currency)
         try:
-            minor = Decimal(amount).scaleb(decimals_of(currency))
+            minor = _EXACT.scaleb(_EXACT.create_decimal(amount), decimals)
             whole = int(minor)
-        except (InvalidOperation, ValueError, OverflowError):
+        except (ArithmeticError, ValueError):
             raise MoneyError(f"{amount!r} is not an amount, such as 12.50.") from None
         if whole != minor:
-            raise MoneyError(
-                f"{amount} has too many decimals; {currency} has {decimals_of(currency)}."
-            )
+            raise MoneyError(f"{amount} has too many decimals; {currency} has {decimals}.")
         return cls(whole, currency)
 
     @property
@@ -72,7 +75,7 @@ class Money:
     @property
     def amount(self) -> Decimal:
         """The amount in the main unit, with the currency's decimals."""
-        return Decimal(self.minor).scaleb(-self.decimals)
+        return Decimal(f"{self.minor}e-{self.decimals}")
 
     def __add__(self, other: Money) -> Money:
         return Money(self.minor + self._same(other), self.currency)

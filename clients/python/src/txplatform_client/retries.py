@@ -34,8 +34,8 @@ class Patience:
     """The time that a caller waits.
 
     Attributes:
-        timeout_s: How long one attempt waits for the connection, or for more of the response.
-        deadline_s: The time for the whole call. No attempt begins after it.
+        timeout_s: The time for one attempt, up to the last byte of the response.
+        deadline_s: The time for the call with all its attempts.
     """
 
     timeout_s: float

@@ -1,8 +1,8 @@
 """Messages as Kafka records: CloudEvents 1.0 in binary mode, with the account id as their key."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 from uuid import uuid4
 
@@ -10,6 +10,8 @@ import msgspec
 
 from txplatform_client.errors import MessageError
 from txplatform_client.fields import FORMS
+from txplatform_client.kafka.advices import read_advice
+from txplatform_client.kafka.cloudevents import Headers, open_event, texts
 from txplatform_client.kafka.inbound import INBOUND
 from txplatform_client.kafka.outbound import OUTBOUND
 from txplatform_client.money import MoneyError, decimals_of
@@ -27,14 +29,12 @@ class Message(Protocol):
 
 M = TypeVar("M", bound=Message)
 
-HeaderValue = str | bytes | None
-Headers = Mapping[str, HeaderValue] | Iterable[tuple[str, HeaderValue]] | None
-"""The headers of a record, as any Kafka library gives them."""
-
 TOPICS: dict[str, type[Message]] = {each.TOPIC: each for each in (*INBOUND, *OUTBOUND)}
 """The class of messages of each topic."""
 
 _DECODERS = {topic: msgspec.json.Decoder(kind) for topic, kind in TOPICS.items()}
+_ADVICES = frozenset(each.TOPIC for each in INBOUND)
+_POSITION = re.compile(r"[0-9]{1,19}", re.ASCII)
 
 
 class Record(NamedTuple):
@@ -55,8 +55,8 @@ class Envelope(NamedTuple, Generic[M]):
     """A message that was read, and what came with it.
 
     Attributes:
-        event_id: The sender's id of the event, for `SeenEvents`; a hash of the body if the sender
-            gave none.
+        event_id: The sender's id of the event, for `SeenEvents`; a hash of an id of more than 64
+            characters, or of the body if the sender gave none.
         traceparent: The sender's W3C trace context; None if it gave none.
         log_position: Grows with each message of an account, across the platform's own topics. None
             for the messages of other teams.
@@ -114,38 +114,43 @@ def build(
 
 
 def read(topic: str | None, value: bytes | None, headers: Headers) -> Envelope[Message]:
-    """Return a received message.
+    """Return a received message, in binary or structured mode or without an envelope.
 
-    Use `match envelope.message: case TransactionDecisioned(): …` to tell the topics apart.
+    A message of another team is read as the platform reads it: a time may be a date, and what only
+    describes and cannot be read is None. Use `match envelope.message: case TransactionDecisioned():
+    …` to tell the topics apart.
 
     Raises:
-        MessageError: The topic is unknown, or a field is missing or has a wrong type. A later
-            attempt would fail too: set the message aside, and go on.
+        MessageError: The topic is unknown, a field is missing or invalid, or the message cannot be
+            read for another reason. A later attempt would fail too: set the message aside, and go
+            on. No other error is raised, whatever was received.
     """
     if topic is None or topic not in _DECODERS:
         raise MessageError(f"{topic} is not a topic of the platform: {', '.join(TOPICS)}.")
     try:
-        message = _DECODERS[topic].decode(value or b"")
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise MessageError(f"A message of {topic} cannot be read: {error}") from error
-    given = _texts(headers)
-    position = given.get("log_position", "")
+        return _envelope(topic, value or b"", texts(headers))
+    except (msgspec.DecodeError, ValueError, ArithmeticError, RecursionError) as error:
+        raise MessageError(f"A message of {topic} cannot be read: {_words(error)}") from error
+
+
+def _envelope(topic: str, value: bytes, given: Mapping[str, str]) -> Envelope[Message]:
+    event = open_event(value, given)
+    if event.type not in {None, topic}:
+        raise ValueError("Its type is that of another topic.")
+    if topic in _ADVICES:
+        advice = read_advice(TOPICS[topic], event.data)
+        return Envelope(topic, advice, event.event_id, event.traceparent, None)
+    position = given.get("log_position")
+    if position is not None and not _POSITION.fullmatch(position):
+        raise ValueError("The header log_position is not a number.")
+    message = _DECODERS[topic].decode(event.data)
     return Envelope(
         topic,
         message,
-        event_id=given.get("ce_id") or given.get("event_id") or _hash(value or b""),
-        traceparent=given.get("traceparent", given.get("ce_traceparent")),
-        log_position=int(position) if position.isdecimal() else None,
+        event.event_id,
+        event.traceparent,
+        log_position=None if position is None else int(position),
     )
-
-
-def _texts(headers: Headers) -> dict[str, str]:
-    pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
-    return {
-        name.lower(): value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-        for name, value in pairs
-        if value is not None
-    }
 
 
 def _words(error: Exception) -> str:
@@ -154,7 +159,3 @@ def _words(error: Exception) -> str:
     for pattern, words in FORMS.items():
         text = text.replace(f"matching regex {pattern!r}", f"of {words}")
     return text
-
-
-def _hash(value: bytes) -> str:
-    return f"sha256:{sha256(value).hexdigest()}"

@@ -63,7 +63,9 @@ class SeenEvents:
             f"VALUES ({mark}, {mark}, {mark}) ON CONFLICT DO NOTHING"
         )
         self._forget: LiteralString = (
-            f"DELETE FROM seen_events WHERE consumer = {mark} AND seen_at < {mark}"
+            f"DELETE FROM seen_events WHERE consumer = {mark} AND event_id IN (SELECT event_id "
+            f"FROM seen_events WHERE consumer = {mark} AND seen_at < {mark} "
+            f"ORDER BY seen_at LIMIT {mark})"
         )
 
     def add(self, connection: Connection, event_id: str) -> bool:
@@ -74,14 +76,19 @@ class SeenEvents:
         """Add an event. Return False if it was added before: then skip it."""
         return (await connection.execute(self._add, self._row(event_id))).rowcount == 1
 
-    def forget(self, connection: Connection, older_than: timedelta) -> int:
-        """Delete the ids of events that were handled longer ago, and return their number.
+    def forget(
+        self, connection: Connection, older_than: timedelta, *, at_most: int = 10_000
+    ) -> int:
+        """Delete ids of events that were handled longer ago, and return their number.
+
+        At most so many are deleted, so that the transaction is short. Call it again if they were.
 
         A copy that comes later is handled again. So keep ids for longer than the topics keep their
         messages (`retention.ms`); then no copy can come.
         """
         before = _stamp(datetime.now(UTC) - older_than)
-        return connection.execute(self._forget, (self._consumer, before)).rowcount
+        parameters = (self._consumer, self._consumer, before, at_most)
+        return connection.execute(self._forget, parameters).rowcount
 
     def _row(self, event_id: str) -> tuple[str, str, str]:
         return self._consumer, event_id, _stamp(datetime.now(UTC))
