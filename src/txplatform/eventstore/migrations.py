@@ -1,17 +1,20 @@
 """Migrates the database schema to this version, using numbered SQL files with checksums.
 
 A session advisory lock lets one process migrate at a time. Each migration is one transaction. If an
-applied migration was changed later or this version does not know it, no migration is applied.
+applied migration was changed later or this version does not know it, no migration is applied. Then
+`grants.sql` gives the service's role its rights, every time.
 """
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import resources
 
 import psycopg
-from psycopg import sql
+from psycopg import errors, sql
 
 from txplatform.advisory_locks import MIGRATIONS
+from txplatform.database import complete_url
 from txplatform.errors import TxPlatformError
 
 _CREATE_HISTORY = """
@@ -27,6 +30,10 @@ _OTHER_SCHEMA = (
     "Run the version that created the schema, or a newer one. A schema from before release 0.1"
     " cannot be upgraded: use an empty database, or `txplatform demo --fresh` for the demo."
 )
+
+
+_SERVICE_ROLE = "txplatform_service"
+"""The role that has the rights of the service. The role that connects is a member."""
 
 
 class MigrationError(TxPlatformError):
@@ -52,7 +59,7 @@ def shipped_migrations() -> list[Migration]:
     return [
         Migration(entry.name.removesuffix(".sql"), entry.read_text(encoding="utf-8"))
         for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)
-        if entry.name.endswith(".sql")
+        if entry.name[0].isdigit()
     ]
 
 
@@ -96,11 +103,13 @@ def migrate(owner_url: str, service_url: str | None = None) -> list[str]:
         The names of the applied migrations, in order.
 
     Raises:
-        MigrationError: An applied migration was changed later, or this version does not know it.
+        MigrationError: An applied migration was changed later, this version does not know it, or
+            the owner lacks a right that only a database administrator can give.
         psycopg.OperationalError: The database cannot be reached.
     """
-    with psycopg.connect(owner_url, autocommit=True, client_encoding="UTF8") as connection:
+    with psycopg.connect(complete_url(owner_url), autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", (MIGRATIONS,))
+        _ensure_service_role(connection)
         applied = []
         for migration in pending_migrations(connection):
             with connection.transaction():
@@ -111,14 +120,50 @@ def migrate(owner_url: str, service_url: str | None = None) -> list[str]:
                     (migration.name, migration.sha256),
                 )
             applied.append(migration.name)
-        connection.execute("GRANT SELECT ON schema_migrations TO txplatform_service")
+        grants = resources.files("txplatform.migrations") / "grants.sql"
+        with connection.transaction():
+            connection.execute(grants.read_text(encoding="utf-8").encode())
         if service_url is not None:
-            _grant_service(connection, service_url)
+            _ensure_member(connection, service_url)
         return applied
 
 
-def _grant_service(connection: psycopg.Connection, service_url: str) -> None:
-    with psycopg.connect(service_url) as service:
+def _ensure_service_role(connection: psycopg.Connection) -> None:
+    """Create the role with the rights of the service, unless another database has created it."""
+    found = "SELECT FROM pg_roles WHERE rolname = %s"
+    if connection.execute(found, (_SERVICE_ROLE,)).fetchone():
+        return
+    with suppress(errors.DuplicateObject, errors.UniqueViolation):
+        _as_administrator(connection, f"CREATE ROLE {_SERVICE_ROLE} NOLOGIN")
+
+
+def _ensure_member(connection: psycopg.Connection, service_url: str) -> None:
+    with psycopg.connect(complete_url(service_url)) as service:
         role = service.info.user
-    if role != connection.info.user:
-        connection.execute(sql.SQL("GRANT txplatform_service TO {}").format(sql.Identifier(role)))
+    if role == connection.info.user:
+        return
+    row = connection.execute(
+        "SELECT pg_has_role(%s, %s, 'MEMBER')", (role, _SERVICE_ROLE)
+    ).fetchone()
+    if row is None or not row[0]:
+        statement = sql.SQL("GRANT {} TO {}").format(
+            sql.Identifier(_SERVICE_ROLE), sql.Identifier(role)
+        )
+        _as_administrator(connection, statement.as_string(connection))
+
+
+def _as_administrator(connection: psycopg.Connection, statement: str) -> None:
+    """Execute a statement that may need the right to create roles.
+
+    Raises:
+        MigrationError: The role of the connection may not execute it.
+    """
+    try:
+        connection.execute(statement.encode())
+    except errors.InsufficientPrivilege as error:
+        raise MigrationError(
+            f"The role {connection.info.user} may not execute `{statement}`.",
+            why="It lacks the right to create roles (CREATEROLE) or to grant this one.",
+            next_step="Let a database administrator execute the statement once, then run "
+            "`txplatform migrate` again.",
+        ) from error
