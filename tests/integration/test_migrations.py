@@ -10,9 +10,16 @@ import psycopg
 import pytest
 from psycopg.errors import InsufficientPrivilege
 
+from harness.api import running_api
 from harness.postgres import PostgresServer, TestDatabase
 from harness.processes import run_command
-from txplatform.eventstore.migrations import MigrationError, migrate, shipped_migrations
+from harness.waiting import wait_until
+from txplatform.eventstore.migrations import (
+    MigrationError,
+    migrate,
+    pending_migrations,
+    shipped_migrations,
+)
 
 ALL = [migration.name for migration in shipped_migrations()]
 
@@ -48,12 +55,48 @@ def test_a_changed_migration_is_refused(database: TestDatabase) -> None:
         migrate(database.owner_url)
 
 
-def test_an_unknown_migration_is_refused(database: TestDatabase) -> None:
+def test_an_unknown_migration_is_refused_unless_it_says_that_this_version_works_on(
+    database: TestDatabase,
+) -> None:
     """A newer version applied it."""
     with psycopg.connect(database.owner_url, autocommit=True) as connection:
         connection.execute("INSERT INTO schema_migrations VALUES ('9999_future', 'x')")
-    with pytest.raises(MigrationError, match="9999_future"):
-        migrate(database.owner_url)
+        with pytest.raises(MigrationError, match="9999_future"):
+            migrate(database.owner_url)
+        connection.execute("UPDATE schema_migrations SET compatible = true WHERE sha256 = 'x'")
+    assert migrate(database.owner_url) == []
+
+
+def test_an_old_api_stays_ready_only_while_it_understands_the_newer_schema(
+    database: TestDatabase,
+) -> None:
+    env = {"TXPLATFORM_DATABASE_URL": database.service_url}
+    with running_api(env) as api:
+
+        def readiness() -> int:
+            return api.client.get("/readyz").status_code
+
+        assert readiness() == 200
+        with psycopg.connect(database.owner_url, autocommit=True) as connection:
+            connection.execute(
+                "INSERT INTO schema_migrations VALUES ('9998_additive', 'x', now(), true)"
+            )
+            assert pending_migrations(connection) == []
+            assert readiness() == 200
+            connection.execute("INSERT INTO schema_migrations VALUES ('9999_breaking', 'x')")
+            wait_until(lambda: readiness() == 503, message="the end of readiness")
+            assert "9999_breaking" in api.client.get("/readyz").text
+
+
+def test_a_database_that_cannot_store_every_character_is_refused(postgres: PostgresServer) -> None:
+    with psycopg.connect(postgres.administrator_url("postgres"), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE latin ENCODING 'WIN1252' LOCALE 'C' TEMPLATE template0")
+    url = postgres.administrator_url("latin")
+    with pytest.raises(MigrationError, match="encoding WIN1252"):
+        migrate(url)
+    code, out, _ = run_command("doctor", env={"TXPLATFORM_DATABASE_URL": url})
+    assert code == 1
+    assert "WIN1252" in out
 
 
 def test_a_database_of_another_schema_is_refused_with_a_next_step(empty: TestDatabase) -> None:

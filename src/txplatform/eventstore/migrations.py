@@ -1,7 +1,7 @@
 """Migrates the database schema to this version, using numbered SQL files with checksums.
 
 A session advisory lock lets one process migrate at a time. Each migration is one transaction. If an
-applied migration was changed later or this version does not know it, no migration is applied. Then
+applied migration was changed later or this version does not work with it, none is applied. Then
 `grants.sql` gives the service's role its rights, every time.
 """
 
@@ -21,8 +21,15 @@ _CREATE_HISTORY = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
     name       text PRIMARY KEY,
     sha256     text NOT NULL,
-    applied_at timestamptz NOT NULL DEFAULT now()
+    applied_at timestamptz NOT NULL DEFAULT now(),
+    compatible boolean NOT NULL DEFAULT false
 )
+"""
+
+_COMPATIBLE = "-- The version before works on."
+"""The first line of a migration after which processes of the version before still work rightly.
+
+Others end their readiness when the migration has been applied.
 """
 
 
@@ -48,6 +55,11 @@ class Migration:
     statements: str
 
     @property
+    def compatible(self) -> bool:
+        """True if processes of the version before go on while the schema is newer."""
+        return self.statements.startswith(_COMPATIBLE)
+
+    @property
     def sha256(self) -> str:
         """The SHA-256 of the file, hexadecimal."""
         return hashlib.sha256(self.statements.encode()).hexdigest()
@@ -67,22 +79,30 @@ def pending_migrations(connection: psycopg.Connection) -> list[Migration]:
     """Return the migrations that have not been applied yet, in order.
 
     Raises:
-        MigrationError: An applied migration was changed later, or this version does not know it.
+        MigrationError: An applied migration was changed later, or a newer version applied one that
+            this version does not work with.
     """
     row = connection.execute("SELECT to_regclass('schema_migrations') IS NOT NULL").fetchone()
     if row is None or not row[0]:
         return shipped_migrations()
-    applied: dict[str, str] = dict(
-        connection.execute("SELECT name, sha256 FROM schema_migrations ORDER BY name").fetchall()
-    )
+    # By way of JSON, since databases of before release 0.1 lack a column.
+    applied = {
+        row["name"]: row
+        for (row,) in connection.execute("SELECT to_jsonb(m) FROM schema_migrations m")
+    }
     shipped = {migration.name: migration for migration in shipped_migrations()}
-    if unknown := sorted(applied.keys() - shipped.keys()):
+    unknown = sorted(applied.keys() - shipped.keys())
+    if not all(applied[name].get("compatible") for name in unknown):
         raise MigrationError(
             f"The database has migrations that this version does not know: {', '.join(unknown)}.",
             why="Another version created its schema.",
             next_step=_OTHER_SCHEMA,
         )
-    if changed := [name for name, sha256 in applied.items() if shipped[name].sha256 != sha256]:
+    if changed := [
+        name
+        for name in sorted(applied.keys() - set(unknown))
+        if shipped[name].sha256 != applied[name]["sha256"]
+    ]:
         raise MigrationError(
             f"Migrations were changed after they were applied: {', '.join(changed)}.",
             why="The recorded checksums differ: another version created the database's schema.",
@@ -103,12 +123,14 @@ def migrate(owner_url: str, service_url: str | None = None) -> list[str]:
         The names of the applied migrations, in order.
 
     Raises:
-        MigrationError: An applied migration was changed later, this version does not know it, or
-            the owner lacks a right that only a database administrator can give.
+        MigrationError: An applied migration was changed later, this version does not work with it,
+            the owner lacks a right that only a database administrator can give, or the database
+            cannot store every character.
         psycopg.OperationalError: The database cannot be reached.
     """
     with psycopg.connect(complete_url(owner_url), autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", (MIGRATIONS,))
+        _check_encoding(connection)
         _ensure_service_role(connection)
         applied = []
         for migration in pending_migrations(connection):
@@ -116,8 +138,8 @@ def migrate(owner_url: str, service_url: str | None = None) -> list[str]:
                 connection.execute(_CREATE_HISTORY)
                 connection.execute(migration.statements.encode())
                 connection.execute(
-                    "INSERT INTO schema_migrations (name, sha256) VALUES (%s, %s)",
-                    (migration.name, migration.sha256),
+                    "INSERT INTO schema_migrations (name, sha256, compatible) VALUES (%s, %s, %s)",
+                    (migration.name, migration.sha256, migration.compatible),
                 )
             applied.append(migration.name)
         grants = resources.files("txplatform.migrations") / "grants.sql"
@@ -126,6 +148,21 @@ def migrate(owner_url: str, service_url: str | None = None) -> list[str]:
         if service_url is not None:
             _ensure_member(connection, service_url)
         return applied
+
+
+def _check_encoding(connection: psycopg.Connection) -> None:
+    if encoding := wrong_encoding(connection):
+        raise MigrationError(
+            f"The database has the encoding {encoding}, which lacks most characters.",
+            why="A merchant's name that it cannot store would stop a part of the platform.",
+            next_step="Create a database with `ENCODING 'UTF8' TEMPLATE template0`.",
+        )
+
+
+def wrong_encoding(connection: psycopg.Connection) -> str:
+    """Return the database's encoding if it is not UTF8, otherwise an empty string."""
+    row = connection.execute("SELECT current_setting('server_encoding')").fetchone()
+    return "" if row is None or row[0] == "UTF8" else str(row[0])
 
 
 def _ensure_service_role(connection: psycopg.Connection) -> None:
