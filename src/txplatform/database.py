@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import psycopg
 from psycopg import errors
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from txplatform.binary_arrays import register_binary_arrays
 
@@ -32,20 +34,38 @@ _WHOLE_TABLE_PLANS = (
 )
 """Planner settings that allow plans to read a whole table or index. Sorts stay allowed."""
 
-_PARAMETERS = {
+_DEFAULTS = {
     "connect_timeout": 5,
     "keepalives_idle": 5,
     "keepalives_interval": 2,
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,
     "application_name": "txplatform",
-    "client_encoding": "UTF8",
 }
+"""Connection parameters for those that neither the URL nor libpq's environment has."""
+
+_VARIABLES = {"connect_timeout": "PGCONNECT_TIMEOUT", "application_name": "PGAPPNAME"}
+"""libpq's environment variables for some of them."""
 
 _SET = (
     "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS s (name, value)"
 )
 """Not a connection option, since a pooler may drop the options of a connection."""
+
+
+def complete_url(url: str) -> str:
+    """Return a libpq connection string with the parameters of the URL, and defaults for others.
+
+    Raises:
+        psycopg.ProgrammingError: libpq cannot parse the URL. The message repeats parts of it.
+    """
+    given = conninfo_to_dict(url)
+    defaults = {
+        name: value
+        for name, value in _DEFAULTS.items()
+        if name not in given and _VARIABLES.get(name, "") not in os.environ
+    }
+    return make_conninfo(url, **defaults, client_encoding="UTF8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +113,7 @@ class Database:
         Raises:
             psycopg.OperationalError: The database cannot be reached.
         """
-        connection = psycopg.connect(self.url, autocommit=True, **_PARAMETERS)  # type: ignore[arg-type]
+        connection = psycopg.connect(complete_url(self.url), autocommit=True)
         register_binary_arrays(connection.adapters)
         try:
             connection.execute(_SET, self._settings, prepare=False)
@@ -110,10 +130,7 @@ class Database:
             psycopg.OperationalError: The database cannot be reached.
         """
         connection = await psycopg.AsyncConnection.connect(
-            self.url,
-            autocommit=True,
-            prepare_threshold=0,
-            **_PARAMETERS,  # type: ignore[arg-type]
+            complete_url(self.url), autocommit=True, prepare_threshold=0
         )
         register_binary_arrays(connection.adapters)
         try:

@@ -125,6 +125,22 @@ class PostgresServer:
         with psycopg.connect(self._url("postgres", "postgres"), autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {database.name} WITH (FORCE)")
 
+    def copy(self, source: TestDatabase, target: TestDatabase, *options: str) -> None:
+        """Restore a backup of a database into an empty one, with options of pg_restore."""
+        with tempfile.TemporaryDirectory(prefix="txplatform-dump-") as folder:
+            Path(folder).chmod(0o777)  # the server's programs may run as another user
+            dump = f"{folder}/dump"
+            self._run(["pg_dump", "--format=custom", f"--file={dump}", source.owner_url])
+            self._run(["pg_restore", *options, f"--dbname={target.owner_url}", dump])
+
+    def administrator_url(self, database: str) -> str:
+        """Return the URL of a database for the superuser."""
+        return self._url("postgres", database)
+
+    def service_login(self, database: str) -> str:
+        """Return the URL of a database for the service's role."""
+        return self._url(_SERVICE_ROLE, database)
+
     def _url(self, role: str, database: str) -> str:
         return f"postgresql://{role}@127.0.0.1:{self.port}/{database}"
 

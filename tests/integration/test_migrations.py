@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
+from psycopg.errors import InsufficientPrivilege
 
+from harness.api import running_api
 from harness.postgres import PostgresServer, TestDatabase
 from harness.processes import run_command
-from txplatform.eventstore.migrations import MigrationError, migrate, shipped_migrations
+from harness.waiting import wait_until
+from txplatform.eventstore.migrations import (
+    MigrationError,
+    migrate,
+    pending_migrations,
+    shipped_migrations,
+)
 
 ALL = [migration.name for migration in shipped_migrations()]
 
@@ -46,12 +55,48 @@ def test_a_changed_migration_is_refused(database: TestDatabase) -> None:
         migrate(database.owner_url)
 
 
-def test_an_unknown_migration_is_refused(database: TestDatabase) -> None:
+def test_an_unknown_migration_is_refused_unless_it_says_that_this_version_works_on(
+    database: TestDatabase,
+) -> None:
     """A newer version applied it."""
     with psycopg.connect(database.owner_url, autocommit=True) as connection:
         connection.execute("INSERT INTO schema_migrations VALUES ('9999_future', 'x')")
-    with pytest.raises(MigrationError, match="9999_future"):
-        migrate(database.owner_url)
+        with pytest.raises(MigrationError, match="9999_future"):
+            migrate(database.owner_url)
+        connection.execute("UPDATE schema_migrations SET compatible = true WHERE sha256 = 'x'")
+    assert migrate(database.owner_url) == []
+
+
+def test_an_old_api_stays_ready_only_while_it_understands_the_newer_schema(
+    database: TestDatabase,
+) -> None:
+    env = {"TXPLATFORM_DATABASE_URL": database.service_url}
+    with running_api(env) as api:
+
+        def readiness() -> int:
+            return api.client.get("/readyz").status_code
+
+        assert readiness() == 200
+        with psycopg.connect(database.owner_url, autocommit=True) as connection:
+            connection.execute(
+                "INSERT INTO schema_migrations VALUES ('9998_additive', 'x', now(), true)"
+            )
+            assert pending_migrations(connection) == []
+            assert readiness() == 200
+            connection.execute("INSERT INTO schema_migrations VALUES ('9999_breaking', 'x')")
+            wait_until(lambda: readiness() == 503, message="the end of readiness")
+            assert "9999_breaking" in api.client.get("/readyz").text
+
+
+def test_a_database_that_cannot_store_every_character_is_refused(postgres: PostgresServer) -> None:
+    with psycopg.connect(postgres.administrator_url("postgres"), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE latin ENCODING 'WIN1252' LOCALE 'C' TEMPLATE template0")
+    url = postgres.administrator_url("latin")
+    with pytest.raises(MigrationError, match="encoding WIN1252"):
+        migrate(url)
+    code, out, _ = run_command("doctor", env={"TXPLATFORM_DATABASE_URL": url})
+    assert code == 1
+    assert "WIN1252" in out
 
 
 def test_a_database_of_another_schema_is_refused_with_a_next_step(empty: TestDatabase) -> None:
@@ -90,6 +135,53 @@ def test_the_services_role_owns_nothing_and_can_only_append_to_the_log(
         ).fetchall()
     assert owned == (0,)
     assert {name for name, granted in rights if granted} == {"SELECT"}
+
+
+def test_an_owner_that_may_not_create_roles_is_told_what_an_administrator_has_to_execute() -> None:
+    """After that, it migrates, once and again."""
+    owner = "CREATE ROLE plain_owner LOGIN; CREATE DATABASE plain OWNER plain_owner"
+    with PostgresServer() as server:
+        template, service = server.administrator_url("migrated"), server.service_login("plain")
+        with psycopg.connect(template, autocommit=True) as connection:
+            connection.execute("DROP OWNED BY txplatform_service")
+        with psycopg.connect(server.administrator_url("postgres"), autocommit=True) as connection:
+            connection.execute("DROP ROLE txplatform_service")
+            for statement in owner.split("; "):
+                connection.execute(statement)
+            url = server.administrator_url("plain").replace("postgres@", "plain_owner@")
+            for _ in range(2):
+                with pytest.raises(MigrationError) as refused:
+                    migrate(url, service)
+                statement = re.search("`((?:CREATE|GRANT) [^`]+)`", str(refused.value))
+                assert statement
+                connection.execute(statement[1])
+        assert migrate(url, service) == []
+        with psycopg.connect(service) as connection:
+            assert connection.execute("SELECT count(*) FROM events").fetchone() == (0,)
+
+
+def test_a_backup_that_was_restored_without_privileges_gets_them_from_migrate(
+    postgres: PostgresServer, database: TestDatabase, empty: TestDatabase
+) -> None:
+    postgres.copy(database, empty, "--no-privileges")
+    with psycopg.connect(empty.service_url) as connection, pytest.raises(InsufficientPrivilege):
+        connection.execute("SELECT FROM events")
+    assert migrate(empty.owner_url, empty.service_url) == []
+    rights = (
+        "SELECT relname, relacl::text FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+        " AND relkind IN ('r', 'p', 'S') AND relacl IS NOT NULL ORDER BY 1"
+    )
+    functions = (
+        "SELECT proname, proacl::text, proconfig FROM pg_proc"
+        " WHERE pronamespace = 'public'::regnamespace ORDER BY 1"
+    )
+    for query in (rights, functions):
+        found = []
+        for each in (database, empty):
+            with psycopg.connect(each.owner_url) as connection:
+                found.append(connection.execute(query).fetchall())
+        assert found[0]
+        assert found[0] == found[1]
 
 
 def test_a_command_on_a_database_without_schema_prints_a_next_step(empty: TestDatabase) -> None:

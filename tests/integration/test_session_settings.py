@@ -73,3 +73,40 @@ def test_migrations_do_not_depend_on_the_client_encoding(postgres: PostgresServe
     assert migrate(empty.owner_url, empty.service_url)
     assert migrate(empty.owner_url, empty.service_url) == []
     postgres.drop(empty)
+
+
+def test_the_url_and_libpqs_variables_win_over_the_defaults(
+    database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A default is used where the user has said nothing."""
+    monkeypatch.delenv("PGAPPNAME", raising=False)
+    monkeypatch.setenv("PGCONNECT_TIMEOUT", "17")
+    url = f"{database.service_url}?options=-csearch_path%3Dpay&keepalives_idle=11&connect_timeout="
+    with Database(f"{url}23").connect() as connection:
+        found = connection.info.get_parameters()
+        path = connection.execute("SHOW search_path").fetchone()
+    assert path == ("pay",)
+    assert (found["connect_timeout"], found["keepalives_idle"]) == ("23", "11")
+    assert (found["keepalives_count"], found["application_name"]) == ("3", "txplatform")
+    with Database(database.service_url).connect() as connection:
+        assert connection.info.get_parameters()["connect_timeout"] == "17"
+    monkeypatch.setenv("PGAPPNAME", "blue")
+    with Database(database.service_url).connect() as connection:
+        assert connection.execute("SHOW application_name").fetchone() == ("blue",)
+
+
+def test_two_installations_in_one_database_have_schemas_of_their_own(
+    postgres: PostgresServer,
+) -> None:
+    empty = postgres.empty_database()
+    for name in ("blue", "green"):
+        execute(empty, f"CREATE SCHEMA {name}")
+        execute(empty, f"GRANT USAGE ON SCHEMA {name} TO PUBLIC")
+        owner, service = (
+            f"{url}?options=-csearch_path%3D{name}" for url in (empty.owner_url, empty.service_url)
+        )
+        assert migrate(owner, service)
+        assert migrate(owner, service) == []
+        with Database(service).connect() as connection:
+            assert connection.execute("SELECT count(*) FROM events").fetchone() == (0,)
+    postgres.drop(empty)

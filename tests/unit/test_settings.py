@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from txplatform.settings import (
     Settings,
@@ -103,6 +105,23 @@ def test_a_missing_setting_is_named_with_the_places_to_set_it(
 
 
 @pytest.mark.usefixtures("_no_file")
+@pytest.mark.parametrize("password", ["50%off", "p%zz", "x%", "fine%41"])
+def test_a_password_that_is_not_percent_encoded_is_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, password: str
+) -> None:
+    url = f"postgresql://service:{password}@localhost/txplatform"
+    monkeypatch.setenv("TXPLATFORM_DATABASE_URL", url)
+    monkeypatch.delenv("TXPLATFORM_MIGRATION_DATABASE_URL", raising=False)
+    try:
+        conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        with pytest.raises(SettingsError, match="percent-encode") as refused:
+            load_settings()
+        assert password not in str(refused.value)
+    else:
+        load_settings()
+
+
 def test_a_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """Logs and tracebacks can contain the settings."""
     monkeypatch.setenv("TXPLATFORM_DATABASE_URL", "postgresql://me:s3cret@localhost/x")

@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, TypeVar
 
+import psycopg
 from dotenv import dotenv_values
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -97,10 +99,20 @@ class ServiceSettings(BaseSettings):
     @field_validator("database_url", "migration_database_url")
     @classmethod
     def _is_a_postgres_url(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not value.get_secret_value().startswith(
-            ("postgres://", "postgresql://")
-        ):
-            raise ValueError("has to be a URL such as postgresql://user:password@host:5432/name")
+        # No error may repeat a part of the URL, which can have a password.
+        url = value.get_secret_value() if value is not None else None
+        if url is not None:
+            if not url.startswith(("postgres://", "postgresql://")):
+                raise ValueError(
+                    "has to be a URL such as postgresql://user:password@host:5432/name"
+                )
+            try:
+                conninfo_to_dict(url)
+            except psycopg.ProgrammingError:
+                raise ValueError(
+                    "is not a libpq URL; percent-encode special characters of user name and "
+                    "password, such as % as %25 and @ as %40"
+                ) from None
         return value
 
     @property

@@ -1,25 +1,35 @@
 """Migrates the database schema to this version, using numbered SQL files with checksums.
 
 A session advisory lock lets one process migrate at a time. Each migration is one transaction. If an
-applied migration was changed later or this version does not know it, no migration is applied.
+applied migration was changed later or this version does not work with it, none is applied. Then
+`grants.sql` gives the service's role its rights, every time.
 """
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import resources
 
 import psycopg
-from psycopg import sql
+from psycopg import errors, sql
 
 from txplatform.advisory_locks import MIGRATIONS
+from txplatform.database import complete_url
 from txplatform.errors import TxPlatformError
 
 _CREATE_HISTORY = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
     name       text PRIMARY KEY,
     sha256     text NOT NULL,
-    applied_at timestamptz NOT NULL DEFAULT now()
+    applied_at timestamptz NOT NULL DEFAULT now(),
+    compatible boolean NOT NULL DEFAULT false
 )
+"""
+
+_COMPATIBLE = "-- The version before works on."
+"""The first line of a migration after which processes of the version before still work rightly.
+
+Others end their readiness when the migration has been applied.
 """
 
 
@@ -27,6 +37,10 @@ _OTHER_SCHEMA = (
     "Run the version that created the schema, or a newer one. A schema from before release 0.1"
     " cannot be upgraded: use an empty database, or `txplatform demo --fresh` for the demo."
 )
+
+
+_SERVICE_ROLE = "txplatform_service"
+"""The role that has the rights of the service. The role that connects is a member."""
 
 
 class MigrationError(TxPlatformError):
@@ -41,6 +55,11 @@ class Migration:
     statements: str
 
     @property
+    def compatible(self) -> bool:
+        """True if processes of the version before go on while the schema is newer."""
+        return self.statements.startswith(_COMPATIBLE)
+
+    @property
     def sha256(self) -> str:
         """The SHA-256 of the file, hexadecimal."""
         return hashlib.sha256(self.statements.encode()).hexdigest()
@@ -52,7 +71,7 @@ def shipped_migrations() -> list[Migration]:
     return [
         Migration(entry.name.removesuffix(".sql"), entry.read_text(encoding="utf-8"))
         for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)
-        if entry.name.endswith(".sql")
+        if entry.name[0].isdigit()
     ]
 
 
@@ -60,22 +79,30 @@ def pending_migrations(connection: psycopg.Connection) -> list[Migration]:
     """Return the migrations that have not been applied yet, in order.
 
     Raises:
-        MigrationError: An applied migration was changed later, or this version does not know it.
+        MigrationError: An applied migration was changed later, or a newer version applied one that
+            this version does not work with.
     """
     row = connection.execute("SELECT to_regclass('schema_migrations') IS NOT NULL").fetchone()
     if row is None or not row[0]:
         return shipped_migrations()
-    applied: dict[str, str] = dict(
-        connection.execute("SELECT name, sha256 FROM schema_migrations ORDER BY name").fetchall()
-    )
+    # By way of JSON, since databases of before release 0.1 lack a column.
+    applied = {
+        row["name"]: row
+        for (row,) in connection.execute("SELECT to_jsonb(m) FROM schema_migrations m")
+    }
     shipped = {migration.name: migration for migration in shipped_migrations()}
-    if unknown := sorted(applied.keys() - shipped.keys()):
+    unknown = sorted(applied.keys() - shipped.keys())
+    if not all(applied[name].get("compatible") for name in unknown):
         raise MigrationError(
             f"The database has migrations that this version does not know: {', '.join(unknown)}.",
             why="Another version created its schema.",
             next_step=_OTHER_SCHEMA,
         )
-    if changed := [name for name, sha256 in applied.items() if shipped[name].sha256 != sha256]:
+    if changed := [
+        name
+        for name in sorted(applied.keys() - set(unknown))
+        if shipped[name].sha256 != applied[name]["sha256"]
+    ]:
         raise MigrationError(
             f"Migrations were changed after they were applied: {', '.join(changed)}.",
             why="The recorded checksums differ: another version created the database's schema.",
@@ -96,29 +123,84 @@ def migrate(owner_url: str, service_url: str | None = None) -> list[str]:
         The names of the applied migrations, in order.
 
     Raises:
-        MigrationError: An applied migration was changed later, or this version does not know it.
+        MigrationError: An applied migration was changed later, this version does not work with it,
+            the owner lacks a right that only a database administrator can give, or the database
+            cannot store every character.
         psycopg.OperationalError: The database cannot be reached.
     """
-    with psycopg.connect(owner_url, autocommit=True, client_encoding="UTF8") as connection:
+    with psycopg.connect(complete_url(owner_url), autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", (MIGRATIONS,))
+        _check_encoding(connection)
+        _ensure_service_role(connection)
         applied = []
         for migration in pending_migrations(connection):
             with connection.transaction():
                 connection.execute(_CREATE_HISTORY)
                 connection.execute(migration.statements.encode())
                 connection.execute(
-                    "INSERT INTO schema_migrations (name, sha256) VALUES (%s, %s)",
-                    (migration.name, migration.sha256),
+                    "INSERT INTO schema_migrations (name, sha256, compatible) VALUES (%s, %s, %s)",
+                    (migration.name, migration.sha256, migration.compatible),
                 )
             applied.append(migration.name)
-        connection.execute("GRANT SELECT ON schema_migrations TO txplatform_service")
+        grants = resources.files("txplatform.migrations") / "grants.sql"
+        with connection.transaction():
+            connection.execute(grants.read_text(encoding="utf-8").encode())
         if service_url is not None:
-            _grant_service(connection, service_url)
+            _ensure_member(connection, service_url)
         return applied
 
 
-def _grant_service(connection: psycopg.Connection, service_url: str) -> None:
-    with psycopg.connect(service_url) as service:
+def _check_encoding(connection: psycopg.Connection) -> None:
+    if encoding := wrong_encoding(connection):
+        raise MigrationError(
+            f"The database has the encoding {encoding}, which lacks most characters.",
+            why="A merchant's name that it cannot store would stop a part of the platform.",
+            next_step="Create a database with `ENCODING 'UTF8' TEMPLATE template0`.",
+        )
+
+
+def wrong_encoding(connection: psycopg.Connection) -> str:
+    """Return the database's encoding if it is not UTF8, otherwise an empty string."""
+    row = connection.execute("SELECT current_setting('server_encoding')").fetchone()
+    return "" if row is None or row[0] == "UTF8" else str(row[0])
+
+
+def _ensure_service_role(connection: psycopg.Connection) -> None:
+    """Create the role with the rights of the service, unless another database has created it."""
+    found = "SELECT FROM pg_roles WHERE rolname = %s"
+    if connection.execute(found, (_SERVICE_ROLE,)).fetchone():
+        return
+    with suppress(errors.DuplicateObject, errors.UniqueViolation):
+        _as_administrator(connection, f"CREATE ROLE {_SERVICE_ROLE} NOLOGIN")
+
+
+def _ensure_member(connection: psycopg.Connection, service_url: str) -> None:
+    with psycopg.connect(complete_url(service_url)) as service:
         role = service.info.user
-    if role != connection.info.user:
-        connection.execute(sql.SQL("GRANT txplatform_service TO {}").format(sql.Identifier(role)))
+    if role == connection.info.user:
+        return
+    row = connection.execute(
+        "SELECT pg_has_role(%s, %s, 'MEMBER')", (role, _SERVICE_ROLE)
+    ).fetchone()
+    if row is None or not row[0]:
+        statement = sql.SQL("GRANT {} TO {}").format(
+            sql.Identifier(_SERVICE_ROLE), sql.Identifier(role)
+        )
+        _as_administrator(connection, statement.as_string(connection))
+
+
+def _as_administrator(connection: psycopg.Connection, statement: str) -> None:
+    """Execute a statement that may need the right to create roles.
+
+    Raises:
+        MigrationError: The role of the connection may not execute it.
+    """
+    try:
+        connection.execute(statement.encode())
+    except errors.InsufficientPrivilege as error:
+        raise MigrationError(
+            f"The role {connection.info.user} may not execute `{statement}`.",
+            why="It lacks the right to create roles (CREATEROLE) or to grant this one.",
+            next_step="Let a database administrator execute the statement once, then run "
+            "`txplatform migrate` again.",
+        ) from error

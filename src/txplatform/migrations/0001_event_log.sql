@@ -1,13 +1,4 @@
--- The event log, the role of the service, and the function that appends every event.
-
-DO $$
-BEGIN
-    -- Roles belong to the whole server, so another database may have created this role already.
-    CREATE ROLE txplatform_service NOLOGIN;
-EXCEPTION WHEN duplicate_object OR unique_violation THEN
-    NULL;
-END
-$$;
+-- The event log, and the function that appends every event.
 
 CREATE TABLE events (
     position           bigint GENERATED ALWAYS AS IDENTITY,
@@ -154,6 +145,3 @@ BEGIN
     EXECUTE format('ALTER FUNCTION append_events SET search_path = %I, pg_temp', current_schema());
 END
 $$;
-REVOKE EXECUTE ON FUNCTION append_events FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION append_events TO txplatform_service;
-GRANT SELECT ON events TO txplatform_service;
