@@ -168,7 +168,7 @@ def wrong_encoding(connection: psycopg.Connection) -> str:
 def _ensure_service_role(connection: psycopg.Connection) -> None:
     """Create the role with the rights of the service, unless another database has created it."""
     found = "SELECT FROM pg_roles WHERE rolname = %s"
-    if connection.execute(found, (_SERVICE_ROLE,)).fetchone():
+    if connection.execute(found, (_SERVICE_ROLE,)).fetchone() is not None:
         return
     with suppress(errors.DuplicateObject, errors.UniqueViolation):
         _as_administrator(connection, f"CREATE ROLE {_SERVICE_ROLE} NOLOGIN")
