@@ -91,6 +91,7 @@ def test_simultaneous_openings_of_one_account_open_it_once(
         ({"credit_limit": 5_000_001}, "/credit_limit"),
         ({"product": "classic", "credit_limit": 1_000_001}, "/credit_limit"),
         ({"product": "business", "currency": "JPY"}, "/currency"),
+        ({"product": "standard", "currency": "CHF"}, "/currency"),
         ({"currency": "SEK"}, "/currency"),
     ],
 )

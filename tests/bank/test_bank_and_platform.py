@@ -92,17 +92,26 @@ def test_a_payment_is_checked_against_the_balance_applied_and_undone_when_it_bou
         wait_until(lambda: limit_of(platform, "acc"), message="the account at the platform")
         wait_until(lambda: knows(everything.bank, "acc"), message="the account at payments")
         age(everything.bank, "acc")
-        shop = purchase("t", "acc", 30_000, currency="EUR")
+        shop = purchase("t", "acc", 60_000, currency="EUR")
         assert platform.post("/v1/process-transaction", json=shop).json()["decision"] == "approved"
-        more = payments.post("/v1/payments", json=new_payment("acc", amount=30_001)).json()
+        more = payments.post("/v1/payments", json=new_payment("acc", amount=60_001)).json()
         assert (more["state"], more["reason"]) == ("held", "more_than_owed")
         assert more["balance_check"] == "platform"
-        paid = payments.post("/v1/payments", json=new_payment("acc", amount=30_000)).json()
+        paid = payments.post("/v1/payments", json=new_payment("acc", amount=60_000)).json()
         assert (paid["state"], paid["balance_check"]) == ("accepted", "platform")
-        wait_until(lambda: balance(platform, "acc")["posted"] == -30_000, message="the payment")
+        wait_until(lambda: balance(platform, "acc")["posted"] == -60_000, message="the payment")
         path = f"/v1/payments/{paid['payment_id']}/return"
         assert payments.post(path, json={"reason": "AM04"}).status_code == 200
         wait_until(lambda: balance(platform, "acc")["posted"] == 0, message="the return")
+
+
+def test_a_small_payment_just_after_the_opening_is_accepted(everything: Everything) -> None:
+    with everything.services() as (accounts, payments):
+        for number in range(3):
+            opening = new_account(f"acc-{number}", product="standard")
+            assert accounts.post("/v1/accounts", json=opening).status_code == 201
+            wanted = new_payment(f"acc-{number}", amount=50_000)
+            assert payments.post("/v1/payments", json=wanted).json()["state"] == "accepted"
 
 
 def test_each_side_goes_on_while_the_other_is_down_and_both_agree_afterwards(
@@ -121,7 +130,7 @@ def test_each_side_goes_on_while_the_other_is_down_and_both_agree_afterwards(
         assert accounts.put("/v1/accounts/acc/credit-limit", json=change).status_code == 200
         small = payments.post("/v1/payments", json=new_payment("acc", amount=7_000)).json()
         assert (small["state"], small["balance_check"]) == ("accepted", "fallback")
-        large = payments.post("/v1/payments", json=new_payment("acc", amount=25_000)).json()
+        large = payments.post("/v1/payments", json=new_payment("acc", amount=55_000)).json()
         assert (large["state"], large["reason"]) == ("held", "balance_unknown")
         release = {"reason": "Known to us."}
         path = f"/v1/payments/{large['payment_id']}/release"
@@ -133,9 +142,9 @@ def test_each_side_goes_on_while_the_other_is_down_and_both_agree_afterwards(
         stack.close()
         with everything.platform() as platform:
             # The bank is down: what it told waits on the topics, and purchases are decided.
-            wait_until(lambda: balance(platform, "acc")["posted"] == -25_000, message="payments")
+            wait_until(lambda: balance(platform, "acc")["posted"] == -55_000, message="payments")
             wait_until(lambda: limit_of(platform, "acc") == 40_000, message="the lower limit")
-            shop = purchase("t", "acc", 65_000, currency="EUR")
+            shop = purchase("t", "acc", 95_000, currency="EUR")
             decision = platform.post("/v1/process-transaction", json=shop).json()
             assert decision["decision"] == "approved"
             assert decision["balance"]["available"] == 0

@@ -36,7 +36,7 @@ def test_a_small_payment_is_accepted_by_its_amount_and_says_so(
     bank: Bank, payments: httpx.Client
 ) -> None:
     account_id = known_account(bank)
-    payment = submitted(payments, account_id, amount=20_000)
+    payment = submitted(payments, account_id, amount=50_000)
     assert (payment["state"], payment["reason"]) == ("accepted", None)
     assert payment["balance_check"] == "fallback"
     ((topic, body),) = bank.outbox("payments", account_id)
@@ -44,7 +44,7 @@ def test_a_small_payment_is_accepted_by_its_amount_and_says_so(
     assert body == {
         "payment_id": payment["payment_id"],
         "account_id": account_id,
-        "amount": 20_000,
+        "amount": 50_000,
         "currency": "EUR",
         "submitted_at": payment["submitted_at"],
     }
@@ -52,7 +52,7 @@ def test_a_small_payment_is_accepted_by_its_amount_and_says_so(
 
 def test_a_larger_payment_is_held_and_not_told(bank: Bank, payments: httpx.Client) -> None:
     account_id = known_account(bank)
-    payment = submitted(payments, account_id, amount=20_001)
+    payment = submitted(payments, account_id, amount=50_001)
     assert (payment["state"], payment["reason"]) == ("held", "balance_unknown")
     assert bank.outbox("payments", account_id) == []
 
@@ -71,7 +71,7 @@ def test_a_bank_account_is_shown_by_its_last_four_characters(
 
 def test_a_released_payment_is_told_once(bank: Bank, payments: httpx.Client) -> None:
     account_id = known_account(bank)
-    payment = submitted(payments, account_id, amount=20_001)
+    payment = submitted(payments, account_id, amount=50_001)
     path = f"/v1/payments/{payment['payment_id']}"
     release = {"reason": "Known to us."}
     first = payments.post(f"{path}/release", json=release)
@@ -90,7 +90,7 @@ def test_a_released_payment_is_told_once(bank: Bank, payments: httpx.Client) -> 
 
 def test_a_refused_payment_is_never_told(bank: Bank, payments: httpx.Client) -> None:
     account_id = known_account(bank)
-    payment = submitted(payments, account_id, amount=20_001)
+    payment = submitted(payments, account_id, amount=50_001)
     path = f"/v1/payments/{payment['payment_id']}"
     refusal = {"reason": "Suspicious."}
     assert payments.post(f"{path}/refuse", json=refusal).json()["state"] == "refused"
@@ -124,7 +124,7 @@ def test_a_bounced_payment_is_told_with_the_amount_and_the_meaning_of_its_code(
 
 
 def test_a_held_payment_cannot_bounce(bank: Bank, payments: httpx.Client) -> None:
-    payment = submitted(payments, known_account(bank), amount=20_001)
+    payment = submitted(payments, known_account(bank), amount=50_001)
     path = f"/v1/payments/{payment['payment_id']}/return"
     response = payments.post(path, json={"reason": "AC04"})
     assert (response.status_code, response.json()["type"]) == (409, "not-allowed")
@@ -139,7 +139,7 @@ def test_a_bounced_payment_raises_the_risk_of_the_next_ones(
         assert payment["state"] == "accepted"
         path = f"/v1/payments/{payment['payment_id']}/return"
         assert payments.post(path, json={"reason": "AM04"}).status_code == 200
-        larger = submitted(payments, account_id, amount=20_001)
+        larger = submitted(payments, account_id, amount=50_001)
         expected = ("held", "earlier_return") if number < 2 else ("refused", "too_many_returns")
         assert (larger["state"], larger["reason"]) == expected
     assert submitted(payments, account_id)["state"] == "refused"
@@ -229,7 +229,7 @@ def test_lists_are_newest_first_page_by_page_and_by_state(
     bank: Bank, payments: httpx.Client
 ) -> None:
     account_id = known_account(bank)
-    amounts = [1, 20_001, 2, 20_002, 3]
+    amounts = [1, 50_001, 2, 50_002, 3]
     for amount in amounts:
         submitted(payments, account_id, amount=amount)
     found, cursor = list[int](), None
@@ -243,6 +243,6 @@ def test_lists_are_newest_first_page_by_page_and_by_state(
             break
     assert found == amounts[::-1]
     held = payments.get("/v1/payments", params={"account_id": account_id, "state": "held"}).json()
-    assert [each["amount"] for each in held["items"]] == [20_002, 20_001]
+    assert [each["amount"] for each in held["items"]] == [50_002, 50_001]
     wrong = payments.get("/v1/payments", params={"cursor": "none"})
     assert (wrong.status_code, wrong.json()["type"]) == (422, "invalid-cursor")

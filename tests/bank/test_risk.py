@@ -12,7 +12,7 @@ from txbank.payments.state import PaymentState
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 OLD = NOW - NEW_FOR
 NEW = OLD + timedelta(seconds=1)
-SMALL, HIGH, HIGHEST = 20_000, 1_000_000, 10_000_000
+SMALL, HIGH, HIGHEST = 50_000, 1_000_000, 10_000_000
 OWED = HIGH
 ACCEPTED, HELD, REFUSED = PaymentState.ACCEPTED, PaymentState.HELD, PaymentState.REFUSED
 

@@ -57,7 +57,7 @@ class Site:
         context.on("weberror", lambda error: self.refused.append(str(error.error)))
         context.on("console", lambda message: self._note(message.text))
         page.goto("/login")
-        page.get_by_label("User name").fill(name)
+        page.get_by_label("User", exact=True).fill(name)
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Log in").click()
         expect(page.get_by_role("button", name="Log out")).to_be_visible()

@@ -87,7 +87,7 @@ def _log_in(browser: Browser, url: str, login: dict[str, str]) -> Page:
     page = browser.new_context(base_url=url, viewport=_SIZE).new_page()
     page.set_default_timeout(_TIMEOUT_MS)
     page.goto("/login")
-    page.get_by_label("User name").fill(login["user"])
+    page.get_by_label("User", exact=True).fill(login["user"])
     page.get_by_label("Password").fill(login["password"])
     page.get_by_role("button", name="Log in").click()
     expect(page.get_by_role("button", name="Log out")).to_be_visible()

@@ -91,7 +91,7 @@ def _check(
 
 
 def requires(scope: str) -> Any:
-    """Return a dependency that lets only callers pass whose key has the scope."""
+    """Return a dependency that refuses callers whose key lacks the scope."""
     return Security(_check, scopes=[scope])
 
 

@@ -29,6 +29,6 @@ FreeText = Annotated[
 
 
 class RequestBody(BaseModel):
-    """A request: unknown members are refused, and blanks around text are not part of it."""
+    """A request. Unknown members are refused, and blanks around text are removed."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, frozen=True)

@@ -41,7 +41,7 @@ def create_app(
         name: The service's name.
         routers: The service's endpoints.
         problems: The problem type of each error of the service's domain.
-        registry: The metrics to serve, to which those of requests are added.
+        registry: The metrics to serve.
         health: Returns whether requests can be served, and the health of each component.
     """
     app = FastAPI(
@@ -95,7 +95,7 @@ def _operations(
 
 
 class Edge:
-    """Around an application: traces and measures each request, and refuses large bodies."""
+    """Wraps an application: traces and measures each request, and refuses large bodies."""
 
     def __init__(self, app: ASGIApp, registry: CollectorRegistry) -> None:
         self._app = app
@@ -120,7 +120,7 @@ class Edge:
                 span.set_status(StatusCode.ERROR)
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> tuple[str, str, int]:
-        """Handle an HTTP request; return its method, route and status, as they were measured."""
+        """Handle an HTTP request; return its method and route (if there is one) and the status."""
         trace_id = correlation_id(traceparent())
         began, status, size = perf_counter(), 500, 0
 

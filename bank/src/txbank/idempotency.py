@@ -1,4 +1,4 @@
-"""Repeated requests: the first one under an id stands, and a copy gets its response."""
+"""Repeated requests: the first one with an id stands, and a repeat gets its response."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,10 +10,10 @@ from txbank.errors import IdReusedError
 
 
 def check_same(id_name: str, request: BaseModel, recorded: Mapping[str, Any]) -> None:
-    """Check that a repeated request has the content of the first one under its id.
+    """Check that a repeated request has the content of the first one with its id.
 
     Raises:
-        IdReusedError: It has other content. The error names the fields.
+        IdReusedError: The content differs. The error names the fields.
     """
     asked = request.model_dump()
     differing = [
@@ -24,7 +24,7 @@ def check_same(id_name: str, request: BaseModel, recorded: Mapping[str, Any]) ->
 
 
 def note_replay(response: Response, *, replayed: bool, status: int | None = None) -> None:
-    """Mark a response that repeats that of an earlier request, and give it this status."""
+    """Mark a response as that of an earlier request if it is one, and set its status."""
     if replayed:
         response.headers["Idempotency-Replayed"] = "true"
         response.status_code = status or response.status_code

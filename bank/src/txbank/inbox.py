@@ -1,8 +1,8 @@
-"""The consumer: each message has one effect, in one transaction with the note that it was handled.
+"""The consumer: each message has one effect, in the transaction that stores its event id.
 
-A producer sends a message again if it is in doubt, and Kafka delivers one again after a fault. Both
-copies have the same event id. If the process dies after the commit, the offsets in Kafka are old,
-and what comes again is skipped.
+A producer sends a message again if it is in doubt, and Kafka delivers one again after a fault. Such
+a copy has the same event id, and is skipped. So is a message that comes again because the process
+died after the commit and before it stored its offsets in Kafka.
 """
 
 import threading
@@ -63,7 +63,7 @@ class Subscriber:
         retry_faults(self, self._consume, stop)
 
     def _consume(self, stop: threading.Event) -> None:
-        """Consume from the committed offsets on. After a fault, another consumer begins there."""
+        """Consume from the committed offsets. After a fault, a new consumer begins there again."""
         consumer = Consumer(
             {
                 **client_config(self._settings),
@@ -127,7 +127,7 @@ class Subscriber:
             return "handled"
 
     def _set_aside(self, connection: Connection, message: Message, reason: str) -> None:
-        """Keep a message that cannot be read for people. It holds up no other message."""
+        """Store an unreadable message, for people to look at. The other messages go on."""
         place = (message.topic(), message.partition(), message.offset())
         self._log.error("unreadable message", place=place, reason=reason)
         connection.execute(

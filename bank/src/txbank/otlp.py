@@ -7,14 +7,14 @@ from collections.abc import Callable
 from opentelemetry import trace
 
 _LAST_S = 1
-"""The time for the last spans when the process stops."""
+"""The time for exporting the last spans when the process stops."""
 
 
 def start_tracing(service: str) -> Callable[[], None]:
     """Export spans by OTLP over HTTP if the `OTEL_*` variables ask for it.
 
     Args:
-        service: The name of the service, unless `OTEL_SERVICE_NAME` gives another.
+        service: The name of the service in the spans, unless `OTEL_SERVICE_NAME` gives another.
 
     Returns:
         A function that exports the last spans before the process ends.

@@ -1,7 +1,7 @@
 """The transactional outbox: a message commits with the change that it reports, and is sent later.
 
-At least once, in order for each account, never lost: a message is deleted only after all in-sync
-replicas have it. After a fault it is sent again as it is stored, with the same event id.
+Messages are sent at least once, and in order for each account. None is lost: a message is deleted
+only after all in-sync replicas have it. After a fault it is sent again with the same event id.
 """
 
 import threading
@@ -25,11 +25,11 @@ from txplatform_client.kafka import build
 from txplatform_client.kafka.records import Message as Body
 
 _ACCOUNT, _LEADER = 0x7478_626F, 0x7478_6262
-"""First numbers of the advisory locks: of an account in the outbox, and of the one publisher."""
+"""First numbers of two advisory locks: that of an account's messages, and the leader lock."""
 
 _BATCH = 1000
 _IDLE_S = 0.05
-"""The pause before the next look, if the outbox is empty."""
+"""The pause before an empty outbox is read again."""
 _POLL_S = 0.25
 _DELIVERY_TIMEOUT_S = 15
 _FROZEN_S = 30
@@ -43,8 +43,8 @@ class DeliveryError(TxBankError):
 def add(connection: Connection, message: Body) -> None:
     """Add a message to the transaction of `connection`.
 
-    The lock is held until after the commit. So the ids of an account's messages are in the order of
-    the commits, and the publisher never sees one of them before another with a lower id.
+    The lock of the account is held until after the commit. So the ids of its messages are in the
+    order of the commits, and the publisher never sees one of them before another with a lower id.
     """
     connection.execute(
         "SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (_ACCOUNT, message.account_id)
@@ -59,7 +59,7 @@ def add(connection: Connection, message: Body) -> None:
 
 
 class Publisher:
-    """Sends the messages of one service's outbox to Kafka. Of several, only the leader sends."""
+    """Sends one service's outbox to Kafka. If several processes run, only the leader sends."""
 
     def __init__(
         self,
@@ -129,7 +129,7 @@ def _deliver(producer: Producer, rows: Sequence[DictRow], stop: threading.Event)
     """Send messages in order, and wait until all in-sync replicas have them.
 
     Raises:
-        DeliveryError: The brokers refused one, or did not acknowledge all in time.
+        DeliveryError: The brokers refused a message, or did not acknowledge all in time.
     """
     failures: list[KafkaError] = []
 
@@ -151,7 +151,7 @@ def _deliver(producer: Producer, rows: Sequence[DictRow], stop: threading.Event)
 
 
 def _producer(settings: CommonSettings) -> Producer:
-    """Return a producer that stores a prefix of what it is given, in order, or fails for good."""
+    """Return a producer that keeps the order, and stops at the first message that fails."""
     return Producer(
         {
             **client_config(settings),

@@ -12,7 +12,7 @@ _RETRY_S = 1
 
 @dataclass(frozen=True)
 class Health:
-    """The health of a part: whether it works, and what it does or why it does not work."""
+    """The health of a part, with what it does at the moment, or why it does not work."""
 
     ready: bool
     detail: str
@@ -36,9 +36,9 @@ class Worker(Part, Protocol):
 def retry_faults(
     worker: Worker, work: Callable[[threading.Event], None], stop: threading.Event
 ) -> None:
-    """Do the work of a worker until `stop` is set, and begin again after each fault.
+    """Run `work` until `stop` is set, and start it again after each fault.
 
-    The work to be done is in the database or on the brokers, so nothing is lost with a fault.
+    The messages and rows to handle are on the brokers or in the database, so a fault loses nothing.
     """
     log = logger(worker.name)
     while not stop.is_set():

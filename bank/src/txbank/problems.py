@@ -55,12 +55,12 @@ class ProblemDetails(BaseModel):
     status: int
     detail: str = Field(description="The fault and its cause.")
     next_step: str
-    correlation_id: str = Field(description="The trace id, which is also in the log lines.")
+    correlation_id: str = Field(description="The trace id, which is also in the log.")
     errors: list[InvalidField] = []
 
 
 class ProblemError(TxBankError):
-    """An error of the edge, such as a missing key, that has its problem type already."""
+    """An error of the HTTP layer itself, such as a missing key, with its problem type."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""A process with one or more services, until SIGTERM or SIGINT."""
+"""Run one or more services in this process, until SIGTERM or SIGINT."""
 
 import signal
 import sys

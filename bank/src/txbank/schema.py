@@ -1,4 +1,4 @@
-"""Migrations with Alembic: those of the frame, and those in the service's own folder."""
+"""Migrations with Alembic: those that all services share, and those in the service's own folder."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -35,7 +35,7 @@ class Schema:
         """Apply the pending migrations in one transaction, and grant the tables to the service.
 
         Returns:
-            The revisions that are in force, one for the frame and one for the service.
+            The revisions that are in force, one shared by all services and one of the service.
         """
         engine = create_engine(
             "postgresql+psycopg://", creator=lambda: psycopg.connect(settings.owner_url)

@@ -32,17 +32,17 @@ class CannotListenError(TxBankError):
 
 @dataclass(frozen=True)
 class Service:
-    """One service of the bank. Everything that all services have comes from the frame.
+    """One service of the bank. What all services have comes from the frame, this package's modules.
 
     Attributes:
-        name: The name of the command, and of the first part of its scopes.
+        name: The name of its command, and the first part of its scopes.
         settings: The class of its own settings.
-        scopes: What its API keys may allow.
+        scopes: The scopes that its API keys can have.
         migrations: The folder with the revisions of its database.
         routers: Its endpoints. They find `database` in `request.app.state`.
         problems: The problem type of each error of its domain.
-        handlers: The effect of each message that it consumes, by topic.
-        prepare: Adds what else its endpoints need to the application, and returns further workers.
+        handlers: The handler of each topic that it consumes.
+        prepare: Adds to the application what else its endpoints need; returns further workers.
     """
 
     name: str

@@ -47,13 +47,13 @@ class CommonSettings(BaseSettings):
         default="http://localhost:8000", description="Base URL of the platform's API."
     )
     platform_key: SecretStr | None = Field(
-        default=None, description="API key of the platform, with the scopes in README."
+        default=None, description="API key of the platform; bank/README.md lists the scopes."
     )
     seen_events_days: int = Field(
         default=30,
         ge=1,
-        description="Days for which the ids of consumed messages are kept: longer than the topics "
-        "keep the messages.",
+        description="Days for which the ids of consumed messages are kept; has to exceed the "
+        "retention of the topics.",
     )
     log_format: Literal["json", "console"] = Field(
         default="console", description="Format of log lines."

@@ -1,7 +1,7 @@
 """Logging, and the trace context that links a request to the messages that it causes.
 
-Each request and message that is handled is a span, if tracing is on (`otlp.py`). If it is off, the
-trace context of the caller is passed on as it is.
+Each request and message that is handled is a span if tracing is on (`otlp.py`). If it is off, the
+trace context of the caller is passed on unchanged.
 """
 
 import logging
@@ -25,11 +25,11 @@ _tracer = trace.get_tracer("txbank")
 
 @contextmanager
 def traced(name: str, kind: SpanKind, given: str | None) -> Iterator[Span]:
-    """Handle something within a trace: that of its cause, or a new one.
+    """Run the block in a span of the cause's trace, or of a new trace.
 
     Args:
         name: The name of the span.
-        kind: Whether a request is served, or a message is consumed or sent.
+        kind: The kind of work: serving a request, or consuming or sending a message.
         given: The `traceparent` (W3C Trace Context) of the cause, as received; None if it has none.
     """
     span = _tracer.start_span(name, _context(given), kind)
@@ -40,7 +40,7 @@ def traced(name: str, kind: SpanKind, given: str | None) -> Iterator[Span]:
 
 
 def note_span(name: str, kind: SpanKind, given: str, began_ns: int) -> None:
-    """Make a span of something that began at a time (ns since 1970) and has just ended."""
+    """Record a span that began at `began_ns` (since 1970) and ends now, if tracing is on."""
     if not isinstance(trace.get_tracer_provider(), ProxyTracerProvider):
         _tracer.start_span(name, _context(given), kind, start_time=began_ns).end()
 

@@ -1,6 +1,7 @@
 """`txplatform demo`: run the platform and a small bank here, without Docker or configuration."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from txplatform.demo.orchestrator import DemoOptions, run_demo
@@ -37,6 +38,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run until Ctrl-C."""
+    if arguments.card and not arguments.card.resolve().parent.is_dir():
+        sys.stderr.write(f"txplatform demo: {arguments.card.parent} is not a folder.\n")
+        return 2
     return run_demo(
         DemoOptions(
             folder=arguments.data_dir,

@@ -33,7 +33,7 @@ class DemoBank:
     Args:
         folder: The demo's data folder, for the log.
         postgres: A running server.
-        platform: How to reach the platform.
+        platform: The platform's addresses and key.
 
     Raises:
         DemoBankError: The services are not installed.
@@ -79,11 +79,11 @@ class DemoBank:
         return Child("bank", [*_COMMAND, "all"], log=self._folder / "bank.log", env=self._env)
 
     def add_users(self, year: int, account_id: str) -> BankCard:
-        """Add a cardholder and a member of staff; return all that one needs to use the bank.
+        """Add a cardholder and a member of staff; return the bank's addresses, key and logins.
 
         Args:
             year: The run number, which makes the user names unique.
-            account_id: An account that is booked already.
+            account_id: An account that is open already, for the cardholder.
 
         Raises:
             DemoBankError: A user could not be added.

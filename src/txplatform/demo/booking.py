@@ -1,4 +1,4 @@
-"""Books the simulated year's accounts and limits at the bank, which tells the platform of them."""
+"""Sends the simulated year's openings and limits to the bank, which publishes them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +20,7 @@ class BookingError(TxPlatformError):
 
 
 class AccountsDesk:
-    """Sends the accounts service what staff would book.
+    """Sends the accounts service the requests that staff would send.
 
     Args:
         url: The base URL of the accounts service.
@@ -32,13 +32,13 @@ class AccountsDesk:
         self._headers = {"Authorization": f"Bearer {key}"}
 
     async def book(self, messages: Sequence[Message]) -> list[Message]:
-        """Book the openings and limits among a day's messages; return the other messages.
+        """Send the openings and limits among a day's messages; return the other messages.
 
-        Only the highest version of an account's limit is booked, since the service gives the
-        versions itself.
+        Of an account's limits, only that with the highest version is sent, since the service
+        numbers the versions itself.
 
         Raises:
-            BookingError: One was not booked.
+            BookingError: The accounts service refused a request, or did not respond.
         """
         openings = [each for each in messages if each.topic == OPENED]
         changes = [each for each in messages if each.topic == LIMIT_CHANGED]

@@ -1,4 +1,4 @@
-"""What one needs to use a running demo: addresses, keys and logins."""
+"""The addresses, keys and logins of a running demo."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class PlatformCard:
-    """How to reach the platform.
+    """The platform's addresses and key.
 
     Attributes:
         url: The base URL of the API.
@@ -30,14 +30,14 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Cardholder(Login):
-    """A user of the web bank who sees one account, whose card makes purchases."""
+    """A user of the web bank, with one account. The simulator makes purchases with its card."""
 
     account_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class BankCard:
-    """How to reach the bank's services, with a key for accounts, payments and notifications."""
+    """The addresses of the bank's services, and a key for accounts, payments and notifications."""
 
     accounts_url: str
     payments_url: str
@@ -49,7 +49,7 @@ class BankCard:
 
 
 def write_card(path: Path, platform: PlatformCard, bank: BankCard | None) -> None:
-    """Write the card as JSON, all at once; it has no `bank` if only the platform runs.
+    """Write the card as JSON, in one step. It has no `bank` if only the platform runs.
 
     Only the user who runs the demo may read the file, since it has keys and passwords.
     """

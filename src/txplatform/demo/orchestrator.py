@@ -46,14 +46,14 @@ class _StoppedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """What the user chose.
+    """The options of the command.
 
     Attributes:
         folder: The data folder; created if it does not exist.
         fresh: True to delete the data of earlier runs first.
         days_per_s: Simulated days per second.
         port: The API's port; None for a free one.
-        card: Where to write how to reach everything, as JSON, once all is ready; None for nowhere.
+        card: The file for addresses, keys and logins, written once all is ready; None for none.
         with_bank: False to run the platform only.
     """
 

@@ -21,8 +21,8 @@ def welcome_text(  # noqa: PLR0913  # everything that is printed
     """Return the text; its curl lines and commands can be pasted into a shell unchanged.
 
     Args:
-        platform: How to reach the platform.
-        bank: How to reach the bank; None if it does not run.
+        platform: The platform's addresses and key.
+        bank: The bank's addresses, key and logins; None if it does not run.
         worker_url: The base URL of the worker's metrics.
         account: The id of an account that makes purchases.
         folder: The data folder.
@@ -61,7 +61,7 @@ curl -s {api_url}/v1/process-transaction {authorization} {json_type} -d '{json.d
 curl -s {account_url}/balance {authorization}
 curl -s '{account_url}/transactions?limit=5' {authorization}
 
-In another shell, run any command (see `--help`) and the lines of README.md on the same data:
+To use the demo from another shell, with all commands (`--help`) and the curl lines of README.md:
 
 export {exports}
 {_command()} verify
@@ -74,7 +74,7 @@ Ctrl-C stops everything and keeps the data. `--fresh` starts without it.
 
 def _bank_text(bank: BankCard) -> str:
     return f"""
-The bank beside it, whose accounts service books the accounts (each API is at /openapi.json):
+The bank, whose accounts service opened the accounts (its APIs are described at /openapi.json):
 
   web bank       {bank.web_url}
     cardholder   {bank.cardholder.user}  password {bank.cardholder.password}

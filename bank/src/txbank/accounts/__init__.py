@@ -1,4 +1,4 @@
-"""The accounts service: people, their card accounts, and the limits and statuses of these."""
+"""The accounts service: holders, and their card accounts with limits and statuses."""
 
 from pathlib import Path
 

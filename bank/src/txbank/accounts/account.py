@@ -1,4 +1,4 @@
-"""Card accounts: open them, change limit and status, and tell the platform in the same commit.
+"""Card accounts: open them, and change limit and status. Each change commits with its message.
 
 An account's limits and statuses are histories that only grow. The newest entry is in force, and the
 platform applies the highest version whatever the order of arrival. So the last change wins.
@@ -33,7 +33,7 @@ class StatusChangedError(TxBankError):
 
 
 class Holder(RequestBody):
-    """Who holds an account. These fields never leave this service."""
+    """The holder of an account. These fields are stored only here, and never published."""
 
     name: FreeText
     email: Annotated[str, Field(max_length=254, pattern=r"^[^\s@\x00]+@[^\s@\x00]+\.[^\s@\x00]+$")]
@@ -113,7 +113,7 @@ class Account(BaseModel):
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> "Account":
-        """Return the account of a row of `current_accounts`."""
+        """Return the account that a row of `current_accounts` describes."""
         holder = Holder(name=row["holder_name"], email=row["holder_email"])
         return cls(holder=holder, **row)
 
@@ -126,7 +126,7 @@ class AccountHistory(Account):
 
 
 def open_account(connection: Connection, wanted: NewAccount) -> tuple[Account, bool]:
-    """Open an account; return it as it was opened, and whether that had happened before.
+    """Open an account; return it as first opened, and whether this is a repeat.
 
     Raises:
         ProductRuleError: The product does not allow the currency or the limit.
@@ -190,7 +190,7 @@ def read_account(connection: Connection, account_id: str) -> AccountHistory:
 
 
 def list_accounts(connection: Connection, *, after: str | None, limit: int) -> list[Account]:
-    """Return accounts by their ids, beginning after one of them."""
+    """Return accounts in the order of their ids, beginning after the id `after`."""
     rows = connection.execute(
         "SELECT * FROM current_accounts WHERE account_id > %s ORDER BY account_id LIMIT %s",
         (after or "", limit),
@@ -201,7 +201,7 @@ def list_accounts(connection: Connection, *, after: str | None, limit: int) -> l
 def change_credit_limit(
     connection: Connection, account_id: str, wanted: NewCreditLimit
 ) -> tuple[CreditLimit, bool]:
-    """Change the credit limit; return the change, and whether it had been made before.
+    """Change the credit limit; return the change, and whether this is a repeat.
 
     Raises:
         AccountNotFoundError: No account has this id.
@@ -240,7 +240,7 @@ def change_credit_limit(
 def change_status(
     connection: Connection, account_id: str, wanted: NewStatus
 ) -> tuple[Status, bool]:
-    """Change the status; return the change, and whether it had been made before.
+    """Change the status; return the change, and whether this is a repeat.
 
     Raises:
         AccountNotFoundError: No account has this id.

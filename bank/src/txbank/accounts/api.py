@@ -27,7 +27,7 @@ router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
 
 
 class AccountPage(BaseModel):
-    """A page of accounts, by their ids. `next_cursor` is null on the last page."""
+    """A page of accounts, in the order of their ids. `next_cursor` is null on the last page."""
 
     items: list[Account]
     next_cursor: str | None
@@ -48,7 +48,7 @@ def list_accounts(
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     cursor: str | None = None,
 ) -> AccountPage:
-    """List all accounts, by their ids."""
+    """List all accounts, in the order of their ids."""
     with database.transaction() as connection:
         items = account.list_accounts(connection, after=cursor, limit=limit + 1)
     more = len(items) > limit

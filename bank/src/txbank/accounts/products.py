@@ -10,6 +10,7 @@ class Product(StrEnum):
     """A card product."""
 
     CLASSIC = "classic"
+    STANDARD = "standard"
     GOLD = "gold"
     BUSINESS = "business"
 
@@ -22,6 +23,7 @@ MAX_LIMITS: dict[Product, dict[str, int]] = {
         "JPY": 1_500_000,
         "USD": 1_000_000,
     },
+    Product.STANDARD: {"EUR": 5_000_000, "GBP": 5_000_000, "USD": 5_000_000},
     Product.GOLD: {
         "CHF": 5_000_000,
         "EUR": 5_000_000,
@@ -42,7 +44,7 @@ def check_limit(product: Product, currency: str, credit_limit: int) -> None:
     """Check that a product is offered in a currency and allows a credit limit, minor units.
 
     Raises:
-        ProductRuleError: It is not offered so.
+        ProductRuleError: The product does not allow the currency or the limit.
     """
     limits = MAX_LIMITS[product]
     if currency not in limits:

@@ -35,9 +35,7 @@ class NotificationsSettings(ServiceSettings):
     accounts_url: str = Field(
         default="http://127.0.0.1:8101", description="Base URL of the accounts service."
     )
-    key: SecretStr | None = Field(
-        default=None, description="API key of accounts, with the scope accounts:read."
-    )
+    key: SecretStr | None = Field(default=None, description="API key with the scope accounts:read.")
     sender: str = Field(
         default="bank@example.com", description="E-mail address from which mails are sent."
     )
@@ -60,7 +58,7 @@ class NotificationsSettings(ServiceSettings):
     )
     internal_webhooks: bool = Field(
         default=False,
-        description="Whether webhooks may go to the own network, and by plain HTTP.",
+        description="True to allow webhooks to private addresses, and by plain HTTP.",
     )
 
 

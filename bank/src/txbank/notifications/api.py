@@ -73,7 +73,7 @@ def list_subscriptions(database: DatabaseOf) -> SubscriptionList:
 
 @router.delete("/subscriptions/{subscription_id}", status_code=204, dependencies=[requires(WRITE)])
 def unsubscribe(database: DatabaseOf, subscription_id: IdPath) -> None:
-    """Delete a subscription, and what was still to be sent to it."""
+    """Delete a subscription, and its deliveries that wait or have failed."""
     with database.transaction() as connection:
         subscription.unsubscribe(connection, subscription_id)
 
@@ -98,6 +98,6 @@ def list_deliveries(
 def retry_delivery(
     database: DatabaseOf, delivery_id: Annotated[int, Path(ge=1, le=_LAST_ID)]
 ) -> Delivery:
-    """Try a delivery again at once, as often as a new one."""
+    """Try a delivery again at once. It gets as many attempts as a new one."""
     with database.transaction() as connection:
         return delivery.retry(connection, delivery_id)

@@ -1,7 +1,7 @@
-"""Carries out the deliveries of one channel: claims those that are due, sends them, and notes how.
+"""Carries out the deliveries of one channel: claims those that are due, and sends them.
 
 A claim is a lease: if the process dies while it sends, another one sends again when the lease has
-passed. So a recipient may get a delivery twice, and recognises it by the event id.
+expired. So a recipient may get a delivery twice, and recognises it by the event id.
 """
 
 import asyncio
@@ -20,13 +20,13 @@ from txbank.tracing import logger, traced
 
 _IDLE_S = 0.25
 _LEASE_S = 60
-"""The time for one attempt; every time-out of a channel is well below."""
+"""The time for one attempt. The time-outs of all channels are well below it."""
 _BACK_OFF = 5
-"""Each pause after a refusal is so many times as long as the one before."""
+"""Each pause after a refusal is this many times as long as the one before."""
 
 
 class RefusedError(TxBankError):
-    """The recipient did not take a delivery. After `MOST_ATTEMPTS` it has failed."""
+    """The recipient did not take a delivery, which fails after `MOST_ATTEMPTS` refusals."""
 
 
 class UnavailableError(TxBankError):
@@ -34,7 +34,7 @@ class UnavailableError(TxBankError):
 
 
 class Claimed(NamedTuple):
-    """A delivery that this process sends. URL and secret are those of the subscription."""
+    """A delivery that this process sends. A mail has no URL and no secret."""
 
     delivery_id: int
     event_id: str
@@ -47,7 +47,7 @@ class Claimed(NamedTuple):
 
 
 class Channel(Protocol):
-    """A way to recipients.
+    """A way to reach recipients.
 
     Attributes:
         name: The name of the channel.
@@ -65,7 +65,7 @@ class Channel(Protocol):
 
         Raises:
             RefusedError: The recipient did not take it.
-            UnavailableError: A service of the bank is down.
+            UnavailableError: A service that the delivery needs is down.
         """
 
 

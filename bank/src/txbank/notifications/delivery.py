@@ -1,7 +1,7 @@
 """Deliveries: an event on its way to one recipient, until the recipient has it or it failed.
 
-A row is made with the note that the event was handled, so each event gets each recipient once. Who
-carries it out is in `deliverer.py`.
+The rows of an event are made in the transaction that stores its event id, so there is one for each
+recipient. `deliverer.py` sends them.
 """
 
 from datetime import datetime
@@ -42,7 +42,7 @@ class Delivery(BaseModel):
     state: DeliveryState
     attempts: int = Field(description="How often the recipient refused it.")
     last_error: str | None
-    next_attempt_at: datetime = Field(description="Without a meaning if the delivery has failed.")
+    next_attempt_at: datetime = Field(description="Meaningless if the delivery has failed.")
     created_at: datetime
 
 
@@ -72,7 +72,7 @@ def record(connection: Connection, envelope: Envelope[Message]) -> None:
 
 
 def time_of(message: Message) -> datetime:
-    """Return when the platform decided or recorded an event."""
+    """Return the time at which the platform decided or recorded an event."""
     times = (getattr(message, name, None) for name in ("recorded_at", "decided_at"))
     time: datetime = next(filter(None, times))
     return time
@@ -81,7 +81,7 @@ def time_of(message: Message) -> datetime:
 def list_deliveries(
     connection: Connection, state: DeliveryState, *, after: int, limit: int
 ) -> list[Delivery]:
-    """Return the deliveries in a state, oldest first, beginning after one of them."""
+    """Return the deliveries in a state, oldest first, beginning after the id `after`."""
     rows = connection.execute(
         "SELECT * FROM deliveries WHERE state = %s AND delivery_id > %s"
         " ORDER BY delivery_id LIMIT %s",
@@ -91,7 +91,7 @@ def list_deliveries(
 
 
 def retry(connection: Connection, delivery_id: int) -> Delivery:
-    """Try a delivery again at once, as often as a new one.
+    """Try a delivery again at once. It gets as many attempts as a new one.
 
     Raises:
         DeliveryNotFoundError: No delivery that waits or has failed has this id.

@@ -1,4 +1,4 @@
-"""The channel to cardholders: e-mail. Without a mail server, the mails go to the console.
+"""The channel to cardholders: e-mail. Without a mail server, mails go to standard output.
 
 Names and addresses stay in the accounts service, which is asked for them before each mail. They are
 neither stored here nor sent over Kafka.
@@ -36,7 +36,7 @@ async def print_mail(mail: EmailMessage) -> None:
 
 
 class Holder(BaseModel):
-    """Who holds an account."""
+    """The holder of an account."""
 
     name: str
     email: str
@@ -62,9 +62,9 @@ class Emails:
         """Make the channel.
 
         Args:
-            accounts_url: The address of the accounts service.
+            accounts_url: The base URL of the accounts service.
             key: An API key with the scope `accounts:read`.
-            sender: The address of the bank.
+            sender: The e-mail address of the bank.
             send: Hands a mail over.
         """
         self._accounts_url = accounts_url.rstrip("/")
@@ -78,7 +78,7 @@ class Emails:
         return httpx.AsyncClient(timeout=_ASK_S)
 
     async def send(self, http: httpx.AsyncClient, delivery: Claimed) -> None:
-        """Tell the cardholder. Nobody is told if the bank does not know the account.
+        """Send the mail about an event. None is sent if accounts does not know the account.
 
         Raises:
             RefusedError: The mail server refuses the mail.
@@ -113,7 +113,7 @@ class Emails:
             return HeldAccount.model_validate_json(response.raise_for_status().content)
         except (httpx.HTTPError, ValidationError) as error:
             raise UnavailableError(
-                "The accounts service does not tell who holds the account.", why=f"{error!r}."
+                "The accounts service did not return the account's holder.", why=f"{error!r}."
             ) from error
 
     def _mail(self, account: HeldAccount, delivery: Claimed) -> EmailMessage:

@@ -1,4 +1,4 @@
-"""Subscriptions: which webhook gets the events of which topics, and the secret that signs them."""
+"""Subscriptions: the topics whose events a webhook gets, and the secret that signs them."""
 
 import secrets
 from base64 import b64encode
@@ -69,7 +69,7 @@ class SubscriptionWithSecret(Subscription):
 def subscribe(
     connection: Connection, wanted: NewSubscription, *, internal_allowed: bool
 ) -> tuple[SubscriptionWithSecret, bool]:
-    """Make a subscription; return it, and whether it had been made before.
+    """Make a subscription; return it, and whether this is a repeat.
 
     Raises:
         WebhookRefusedError: The address is not allowed.
@@ -102,7 +102,7 @@ def list_subscriptions(connection: Connection) -> list[Subscription]:
 
 
 def unsubscribe(connection: Connection, subscription_id: str) -> None:
-    """Delete a subscription, and what was still to be sent to it.
+    """Delete a subscription, and its deliveries that wait or have failed.
 
     Raises:
         SubscriptionNotFoundError: No subscription has this id.

@@ -1,4 +1,4 @@
-"""The texts that inform a cardholder of an event."""
+"""The texts of the mails about events."""
 
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from txplatform_client.kafka import (
 
 
 class Text(NamedTuple):
-    """A notification: one line as its subject, and a sentence for each thing to know."""
+    """The text of a mail: its subject, and its sentences."""
 
     subject: str
     sentences: tuple[str, ...]
@@ -27,8 +27,8 @@ class Text(NamedTuple):
 def is_told(message: Message) -> bool:
     """Return whether the cardholder gets a mail about an event.
 
-    There is none about the clearing of a purchase, since the decision had one; about a reversal
-    that releases nothing; or about the decision on an amount of 0.
+    There is none about a clearing that names a transaction, since the decision had one; about a
+    reversal that releases nothing; or about the decision on an amount of 0.
     """
     match message:
         case TransactionCleared(transaction_id=str(), reverses_clearing_id=None):
@@ -43,8 +43,8 @@ def write_text(message: Message, currency: str) -> Text:  # noqa: C901, PLR0912 
     """Return the text of the mail about an event.
 
     Args:
-        message: An event of which the cardholder is told.
-        currency: The currency of the account, in which the balance is.
+        message: An event for which `is_told` is true.
+        currency: The currency of the account.
     """
 
     def money(minor: int) -> str:

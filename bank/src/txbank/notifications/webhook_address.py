@@ -1,8 +1,8 @@
-"""Which addresses webhooks may have: none inside the network of the company.
+"""The check that the address of a webhook is public.
 
-Otherwise a subscriber could make this service call what only the inside can reach. Names are
-resolved when a subscription is made and again at each sending, which connects to the address that
-was checked: the name may lead elsewhere by then.
+Otherwise a subscriber could make this service call hosts that only the company's network can reach.
+A host name may change its address later. So it is resolved and checked when a subscription is made
+and again at each attempt, which connects to the checked address.
 """
 
 import socket
@@ -31,14 +31,14 @@ class WebhookRefusedError(TxBankError):
 
 
 def checked_address(url: httpx.URL, *, internal_allowed: bool) -> str:
-    """Return the IP address to connect to.
+    """Check the address of a webhook, and return the IP address to connect to.
 
     Args:
         url: The address of the webhook.
-        internal_allowed: True if plain HTTP, and addresses of the own network, are allowed.
+        internal_allowed: True to allow plain HTTP and private addresses.
 
     Raises:
-        WebhookRefusedError: The URL is no https URL, its host cannot be resolved, or one of the
+        WebhookRefusedError: The URL is not an https URL, its host cannot be resolved, or one of the
             host's addresses is not public.
     """
     if url.scheme != "https" and not (internal_allowed and url.scheme == "http"):

@@ -33,14 +33,14 @@ class Webhooks:
     def new_client(self) -> httpx.AsyncClient:
         """Return a client that takes no proxy from the environment and keeps no connections.
 
-        A connection that is kept belongs to an address, to which another subscriber's name may
-        lead too.
+        A kept connection could be used for another subscriber, whose host name has the same
+        address.
         """
         limits = httpx.Limits(max_keepalive_connections=0)
         return httpx.AsyncClient(trust_env=False, follow_redirects=False, limits=limits)
 
     async def send(self, http: httpx.AsyncClient, delivery: Claimed) -> None:
-        """Send a webhook, whose id is the event id.
+        """Send a webhook. Its id is the event id.
 
         Raises:
             RefusedError: The address is not allowed, or the subscriber did not respond with 2xx.

@@ -13,6 +13,7 @@ from txbank.fields import FreeText, Id, IdPath, RequestBody
 from txbank.idempotency import note_replay
 from txbank.payments import payment
 from txbank.payments.balances import Balances
+from txbank.payments.known_accounts import wait_for_account
 from txbank.payments.payment import NewPayment, Payment, PaymentHistory
 from txbank.payments.return_codes import ReturnCode
 from txbank.payments.state import Action, PaymentState
@@ -60,6 +61,7 @@ def submit_payment(
     with database.transaction() as connection:
         first = payment.find_first(connection, body)
     if first is None:
+        wait_for_account(database, body.account_id)
         # No transaction is open while the platform is asked.
         owed = balances.owed(body.account_id)
         with database.transaction() as connection:
@@ -116,7 +118,7 @@ def refuse_payment(
 def return_payment(
     database: DatabaseOf, response: Response, payment_id: IdPath, body: BouncedPayment
 ) -> Payment:
-    """Report that an accepted payment bounced. It raises the risk of the account's next ones."""
+    """Report that an accepted payment bounced. The risk check of later payments considers this."""
     return _act(database, response, payment_id, Action.RETURN, body.reason)
 
 

@@ -1,11 +1,11 @@
-"""Asks the platform how much an account owes. A payment does not wait long for the response."""
+"""Asks the platform how much an account owes. A payment waits only briefly for the response."""
 
 from txbank.settings import CommonSettings
 from txbank.tracing import logger, traceparent
 from txplatform_client import Client, TxPlatformClientError
 
 TIMEOUT_S = 0.5
-"""The longest time for the response, one retry included."""
+"""The longest time for the response, retries included."""
 
 
 class Balances:
@@ -22,9 +22,9 @@ class Balances:
         self._log = logger("balances")
 
     def owed(self, account_id: str) -> int | None:
-        """Return the posted balance plus holds, minor units; None if the platform cannot tell now.
+        """Return the posted balance plus holds, minor units; None if there is no response in time.
 
-        The platform may not respond, or may not know the account yet.
+        It is also None if the platform does not know the account yet.
         """
         try:
             balance = self._client.read_balance(account_id)

@@ -35,7 +35,7 @@ class InvalidCursorError(TxBankError):
 
 
 def _bank_account(given: str) -> str:
-    """Return a bank account without blanks. What begins like an IBAN has to be one (ISO 13616)."""
+    """Return a bank account without blanks. What looks like an IBAN must be one (ISO 13616)."""
     compact = given.replace(" ", "").upper()
     if compact[:2].isalpha() and compact[2:4].isdigit():
         try:
@@ -77,12 +77,12 @@ class Payment(BaseModel):
     )
     state: PaymentState
     reason: str | None = Field(
-        description="Of a held or refused payment the risk reason or the words of staff, of a "
-        "returned one the ISO 20022 code."
+        description="The reason of the risk check; after a release or refusal, that of staff; "
+        "after a return, the ISO 20022 code. Null if the payment was accepted at once."
     )
     balance_check: BalanceCheck = Field(
-        description="`fallback` if the platform did not tell the balance in time: then payments up "
-        "to a small amount passed the check, and others were held."
+        description="`fallback` if the platform returned no balance in time. Then only small "
+        "payments were accepted at once."
     )
     submitted_at: datetime
     changed_at: datetime
@@ -129,7 +129,7 @@ def find_first(connection: Connection, wanted: NewPayment) -> Payment | None:
 
 
 def submit(connection: Connection, wanted: NewPayment, owed: int | None) -> tuple[Payment, bool]:
-    """Take a payment; return it as first decided, and whether that had happened before.
+    """Take a payment; return it as first decided, and whether this is a repeat.
 
     Args:
         connection: In a transaction.
@@ -138,7 +138,7 @@ def submit(connection: Connection, wanted: NewPayment, owed: int | None) -> tupl
 
     Raises:
         IdReusedError: The id belongs to a payment with other content.
-        CurrencyNotTakenError: The account has another currency, or none is taken in this one.
+        CurrencyNotTakenError: The account has another currency, or no payments in it are taken.
     """
     account = connection.execute(
         "SELECT currency, opened_at FROM known_accounts WHERE account_id = %s",
@@ -174,13 +174,13 @@ def submit(connection: Connection, wanted: NewPayment, owed: int | None) -> tupl
 def act(
     connection: Connection, payment_id: str, action: Action, reason: str
 ) -> tuple[Payment, bool]:
-    """Release, refuse or return a payment; return it, and whether that had happened before.
+    """Release, refuse or return a payment; return it, and whether this is a repeat.
 
     Args:
         connection: In a transaction.
         payment_id: The payment.
         action: What to do.
-        reason: The words of staff, or the ISO 20022 code of a return.
+        reason: The reason that staff entered, or the ISO 20022 code of a return.
 
     Raises:
         PaymentNotFoundError: No payment has this id.
@@ -227,10 +227,10 @@ def list_payments(
     before: str | None,
     limit: int,
 ) -> list[Payment]:
-    """Return payments, newest first, beginning after the payment `before`.
+    """Return payments, newest first, beginning with the newest one older than `before`.
 
     Raises:
-        InvalidCursorError: There is no payment `before`.
+        InvalidCursorError: No payment has the id `before`.
     """
     conditions, values = ["true"], dict[str, Any](limit=limit)
     if account_id is not None:

@@ -29,10 +29,10 @@ class Thresholds:
     """Amounts in minor units of one currency.
 
     Attributes:
-        small: Up to here no trust is needed: the payer may be new, have a return, or the platform
-            may not respond.
-        high: Above, people look at every payment.
-        highest: Above, no payment is taken.
+        small: Up to this amount, the payer may be new or have an earlier return, and the balance
+            may be unknown or lower.
+        high: Above this amount, staff decide on every payment.
+        highest: Above this amount, every payment is refused.
     """
 
     small: int
@@ -40,12 +40,12 @@ class Thresholds:
     highest: int
 
 
-_DEFAULT = Thresholds(small=20_000, high=1_000_000, highest=10_000_000)
+_DEFAULT = Thresholds(small=50_000, high=1_000_000, highest=10_000_000)
 THRESHOLDS: dict[str, Thresholds] = {
     "CHF": _DEFAULT,
     "EUR": _DEFAULT,
     "GBP": _DEFAULT,
-    "JPY": Thresholds(small=30_000, high=1_500_000, highest=15_000_000),
+    "JPY": Thresholds(small=75_000, high=1_500_000, highest=15_000_000),
     "USD": _DEFAULT,
 }
 """The thresholds of each currency in which payments are taken."""
@@ -54,7 +54,7 @@ NEW_FOR = timedelta(days=30)
 """The time for which an account counts as new."""
 RETURNS_COUNT_FOR = timedelta(days=180)
 MOST_RETURNS = 3
-"""So many returns within `RETURNS_COUNT_FOR` refuse every further payment."""
+"""After this many returns within `RETURNS_COUNT_FOR`, every further payment is refused."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ class Payer:
     """The payer's history at the time of the payment.
 
     Attributes:
-        opened_at: When the account was opened; None if the accounts service has not told yet.
+        opened_at: When the account was opened; None if its opening is not known yet.
         returns: The number of payments that bounced within `RETURNS_COUNT_FOR`.
-        owed: The posted balance and the holds, minor units; None if the platform does not respond.
+        owed: The posted balance plus the holds, minor units; None if it is not known.
     """
 
     opened_at: datetime | None

@@ -63,8 +63,8 @@ class WebSettings(ServiceSettings):
     )
     https: bool = Field(
         default=False,
-        description="True if browsers reach the web bank by HTTPS, as they must unless they are on "
-        "this machine: then the session's cookie is never sent in the clear.",
+        description="True if browsers reach the web bank by HTTPS, which is required unless they "
+        "run on this machine; the session's cookie is then sent by HTTPS only.",
     )
 
 

@@ -24,7 +24,7 @@ from txplatform_client import TxPlatformClientError
 router = APIRouter(prefix="/accounts/{account_id}", dependencies=[Depends(only_cardholders)])
 
 _LAG_S = 0.05
-"""The pause before the list is read again, if it does not have a published transaction yet."""
+"""The pause before the list is read again, if it lacks a transaction that was published."""
 _RETRY_S = 1.0
 
 _log = logger("web")

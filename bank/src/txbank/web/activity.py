@@ -15,7 +15,7 @@ class Row:
     """A line of the list.
 
     Attributes:
-        state: A key of the words, also the name of the colour.
+        state: A key of `WORDS`; the colour in `bank.css` is named after it.
         amount: The change for the cardholder, minor units: negative for a purchase.
         transaction_id: The purchase, for the link to it; None for a payment.
     """
@@ -30,7 +30,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Activity:
-    """An account as it is shown.
+    """The contents of an account's page.
 
     Attributes:
         rows: Newest first.

@@ -1,4 +1,4 @@
-"""The security headers of every response, and the requests that are refused as forged."""
+"""The security headers of every response, and the check that a request is not forged (CSRF)."""
 
 from urllib.parse import urlsplit
 
@@ -22,11 +22,7 @@ _HSTS = "max-age=31536000"
 
 
 class BrowserRules:
-    """Adds the headers, and refuses what another site makes a browser send (CSRF).
-
-    Browsers send `Origin` with every POST, and pages cannot change it. The session's cookie is also
-    `SameSite=Strict`, so another site's request has no session at all.
-    """
+    """Adds the headers to each response. With HTTPS, also `Strict-Transport-Security`."""
 
     def __init__(self, app: ASGIApp, *, https: bool) -> None:
         self._app = app
@@ -47,6 +43,9 @@ class BrowserRules:
 
 def check_origin(method: str, headers: Headers) -> None:
     """Refuse a request that changes something unless it comes from a page of this host.
+
+    Browsers send `Origin` with every POST, and pages cannot change it. The session's cookie is also
+    `SameSite=Strict`, so another site's request has no session at all.
 
     Raises:
         HTTPException: With status 403.

@@ -1,4 +1,4 @@
-"""Freezing one's card, and limits that one sets for oneself: controls of the platform."""
+"""Freezing a card, and the cardholder's own limits, which are controls of the platform."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,7 @@ from txplatform_client import ControlsChange, Money, TxPlatformClientError
 router = APIRouter(prefix="/accounts/{account_id}/card", dependencies=[Depends(only_cardholders)])
 
 _OWN_CHANGE = "cardholder-"
-"""Begins the change ids of the cardholder, which staff's do not."""
+"""The prefix of the cardholder's change ids, which tells them from those of staff."""
 _DAY_MINUTES = 1440
 _GAMBLING = ["7800-7802", "7995"]
 REASONS = {"none": "I cannot find it", "lost": "It is lost", "stolen": "It was stolen"}
@@ -154,7 +154,7 @@ def _show(  # noqa: PLR0913  # the two forms of one page
 
 
 def _typed_limits(services: Services, account: OwnAccount) -> dict[str, str]:
-    """Return the limits in force as they are typed into the form."""
+    """Return the limits in force, as text for the form."""
     typed = {}
     for rule in services.platform.read_controls(account.account_id).rules:
         match rule:

@@ -19,9 +19,9 @@ _SERVER_FAULT = 500
 
 
 class Form:
-    """The fields of a submitted form, as typed. The methods read fields, and keep their errors.
+    """The fields of a submitted form, as typed. The methods read fields, and note their errors.
 
-    A method whose field is wrong returns an empty value, so use values only if the form is `ok`.
+    If a field is wrong, its method returns an empty value. So use values only if the form is `ok`.
 
     Attributes:
         typed: The text of each field, which is shown again beside its error.
@@ -40,7 +40,7 @@ class Form:
         return not self.errors and not self.fault
 
     def id(self) -> str:
-        """Return the id of the form, by which a form that is sent twice takes effect once."""
+        """Return the id of the form. Because of the id, a form sent twice takes effect once."""
         try:
             return str(UUID(self.typed["form_id"]))
         except ValueError:
@@ -111,8 +111,8 @@ class Form:
             elif problem.type == "id-reused":
                 self.typed["form_id"] = str(uuid4())
                 self.fault = (
-                    "This form was sent before with other values, and that was carried out. "
-                    "Nothing was done now. If you want this as well, send the form again."
+                    "This form was sent before with other values, and these took effect. "
+                    "Nothing was done now. To do this as well, send the form again."
                 )
             else:
                 for each in problem.errors:
@@ -128,7 +128,7 @@ class Form:
     def _note_no_response(self) -> None:
         self.fault = (
             "The service in charge does not respond now, so we cannot tell if this was done. "
-            "Send the form again in a moment. It takes effect once at most."
+            "Send the form again in a moment. It takes effect at most once."
         )
 
 

@@ -1,7 +1,7 @@
 """Notify the open pages of an account when the platform has published an event of the account.
 
-Every process reads all topics of the platform from their end on, since any of them may have pages
-open. Nothing is stored: a page that connects again reads the account anew.
+Every process reads all topics that the platform publishes, from their end, since any process may
+have pages open. Nothing is stored: a page that connects again reads the account anew.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ class Watch:
     """An open page. Its methods are called in the event loop of the page's request.
 
     Attributes:
-        position: The log position that the page should show at least.
+        position: The log position up to which the page should be complete.
         closed: True once the process stops.
     """
 

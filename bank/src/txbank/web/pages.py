@@ -31,7 +31,7 @@ _TEXTS = {
     413: ("This is too much at once", "Send fewer lines, up to 64 KiB in all."),
     503: (
         "A service does not respond now",
-        "Nothing was lost. Try again in a moment; a form takes effect once at most.",
+        "Nothing was lost. Try again in a moment; a form takes effect at most once.",
     ),
     500: ("Something went wrong on our side", "Try again. If it happens again, tell us."),
 }
@@ -79,7 +79,7 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
 
 
 def see(path: str) -> RedirectResponse:
-    """Return a response after which the browser gets another page."""
+    """Return a redirect, after which the browser gets another page (status 303)."""
     return RedirectResponse(path, HTTPStatus.SEE_OTHER)
 
 

@@ -1,4 +1,4 @@
-"""Paying from a bank account, and what became of earlier payments."""
+"""Paying from a bank account, and the states of earlier payments."""
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request

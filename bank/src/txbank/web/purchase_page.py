@@ -1,4 +1,4 @@
-"""The form that plays a shop's terminal: it asks the platform for an authorization."""
+"""The form that acts as a shop's terminal: it asks the platform for an authorization."""
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request

@@ -10,7 +10,7 @@ from txplatform_client.call import Call
 from txplatform_client.fields import Body, Page
 
 _TIMEOUT_S, _DEADLINE_S = 3.0, 4.0
-"""How long a person waits for one attempt, and for a call with its retries."""
+"""The time that a person waits for one attempt, and for a call with its retries."""
 
 
 class Holder(Body):
@@ -135,7 +135,7 @@ class Services:
         return self._accounts.send(Call("GET", ("accounts", account_id), AccountHistory))
 
     def list_accounts(self, cursor: str | None) -> AccountsPage:
-        """Return a page of all accounts, by their ids."""
+        """Return a page of all accounts, in the order of their ids."""
         query = {"limit": 50, "cursor": cursor}
         return self._accounts.send(Call("GET", ("accounts",), AccountsPage, query=query))
 
@@ -177,6 +177,6 @@ class Services:
         return self._notifications.send(Call("GET", ("deliveries",), DeliveriesPage, query=query))
 
     def retry_delivery(self, delivery_id: int) -> Delivery:
-        """Try a delivery again at once, as often as a new one."""
+        """Try a delivery again at once. It gets as many attempts as a new one."""
         path = ("deliveries", str(delivery_id), "retry")
         return self._notifications.send(Call("POST", path, Delivery))

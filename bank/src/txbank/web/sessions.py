@@ -1,4 +1,4 @@
-"""Sessions in the database, and the limit of attempts to log in, for all processes together."""
+"""Sessions, and the limits on attempts to log in. All processes share them in the database."""
 
 import hashlib
 import secrets
@@ -9,14 +9,14 @@ from txbank.errors import TxBankError
 from txbank.web.users import Role, User, check_password
 
 IDLE = timedelta(minutes=30)
-"""A session ends if it is not used for so long."""
+"""A session ends if it is not used for this long."""
 LONGEST = timedelta(hours=12)
 """A session ends after this time in any case."""
 
 WINDOW = timedelta(minutes=15)
 """Attempts to log in are counted over this time."""
 MOST_PER_USER, MOST_PER_ADDRESS = 5, 50
-"""So many failed attempts within `WINDOW` are judged; further ones are refused unseen."""
+"""After this many failed attempts within `WINDOW`, more are refused without a password check."""
 
 _OPEN = "token_sha256 = %s AND used_at >= now() - %s AND began_at >= now() - %s"
 
@@ -35,9 +35,9 @@ def log_in(database: Database, user_name: str, password: str, address: str) -> t
         address: The network address of the browser.
 
     Raises:
-        LoginRefusedError: The session was not begun.
+        LoginRefusedError: The user name or the password is wrong, or there were too many attempts.
     """
-    # An attempt counts before it is judged. So many attempts at the same time gain nothing.
+    # An attempt counts before its password is checked, so simultaneous attempts gain nothing.
     with database.transaction() as connection:
         connection.execute("DELETE FROM login_attempts WHERE tried_at < now() - %s", (WINDOW,))
         connection.execute(
@@ -75,7 +75,7 @@ def log_in(database: Database, user_name: str, password: str, address: str) -> t
 
 
 def use_session(connection: Connection, token: str) -> User | None:
-    """Return the user of a session, and note that it is used; None if it has ended."""
+    """Return the user of a session, and prolong the session; None if it has ended."""
     row = connection.execute(
         "UPDATE sessions SET used_at = now() FROM users"
         f" WHERE users.user_name = sessions.user_name AND {_OPEN} RETURNING users.user_name, role",
@@ -85,7 +85,7 @@ def use_session(connection: Connection, token: str) -> User | None:
 
 
 def is_open(connection: Connection, token: str) -> bool:
-    """Return whether a session has not ended. Pages that are only open do not prolong it."""
+    """Return whether a session is open, without prolonging it: an open page is not a use."""
     found = connection.execute(
         f"SELECT 1 FROM sessions WHERE {_OPEN}", (_digest(token), IDLE, LONGEST)
     )

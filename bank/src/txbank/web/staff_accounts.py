@@ -1,4 +1,4 @@
-"""Staff's pages of accounts: the list, booking one, and changing limit and status."""
+"""Staff's pages of accounts: the list, opening ("booking") one, and changing limit and status."""
 
 import re
 import secrets
@@ -46,7 +46,7 @@ _log = logger("web")
 
 @router.get("")
 def list_accounts(request: Request, services: ServicesOf, after: str | None = None) -> Response:
-    """List all accounts, by their ids."""
+    """List all accounts, in the order of their ids."""
     found = services.list_accounts(after)
     return page(request, "staff_accounts.html", accounts=found.items, next=found.next_cursor)
 
@@ -62,9 +62,9 @@ def show_new_account(request: Request) -> Response:
 def book_account(
     request: Request, database: DatabaseOf, services: ServicesOf, form: Posted
 ) -> Response:
-    """Book an account, and let its holder log in.
+    """Open an account, and let its holder log in.
 
-    If the process dies half-way, the same form completes what is missing.
+    If the process dies half-way, sending the form again completes what is missing.
     """
     currency = form.choice("currency", CURRENCIES)
     email = form.text("email", "an e-mail address", longest=254)
@@ -156,7 +156,7 @@ def _check_user(connection: Connection, form: Form, user_name: str, password: st
     elif password and not check_password(connection, user_name, password):
         form.refuse(
             "user_name",
-            "This user exists already. Empty the password to give the account to this user.",
+            "This user exists already. Leave the password empty to add the account to this user.",
         )
 
 

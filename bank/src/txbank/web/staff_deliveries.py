@@ -1,4 +1,4 @@
-"""Staff's page of failed deliveries: what notifications gave up, to be tried again."""
+"""Staff's page of failed deliveries, which notifications gave up, with a button to try again."""
 
 from typing import Annotated
 
@@ -33,7 +33,7 @@ def retry(
     delivery_id: Annotated[int, Path(ge=1, le=_LAST_ID)],
     form: Posted,
 ) -> Response:
-    """Try a delivery again; it leaves the list until it fails again."""
+    """Try a delivery again. It leaves the list unless it fails again."""
     if form.send(lambda: services.retry_delivery(delivery_id), {}):
         return see("/staff/deliveries")
     return _show(request, services, form=form)

@@ -23,7 +23,7 @@ MOST_LINES = 200
 def show_settlement(
     request: Request, services: ServicesOf, account_id: Id | None = None
 ) -> Response:
-    """Show the form; with an account, filled with clearings of its holds."""
+    """Show the form. If an account is given, the form has clearings of its holds."""
     lines = _clearings_of(services, account_id) if account_id else ""
     return page(request, "staff_settlement.html", form=Form(lines=lines), results=None)
 

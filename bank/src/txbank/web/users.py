@@ -45,7 +45,7 @@ class User:
 
 @dataclass(frozen=True)
 class OwnAccount:
-    """An account of a user, with the fields of it that never change."""
+    """An account of a user, with those of its fields that never change."""
 
     account_id: str
     currency: str
@@ -96,7 +96,7 @@ def add_user(connection: Connection, user_name: str, password: str, role: Role) 
 
 
 def check_password(connection: Connection, user_name: str, password: str) -> bool:
-    """Return whether this is the user's password. Takes as long if there is no such user."""
+    """Return whether this is the user's password, in the same time if there is no such user."""
     row = connection.execute(
         "SELECT password_hash FROM users WHERE user_name = %s", (user_name,)
     ).fetchone()

@@ -1,4 +1,4 @@
-"""Who sends a request, and what that user may see: the parameters and checks of endpoints."""
+"""The user who sends a request, and the accounts and pages that this user may see."""
 
 from typing import Annotated
 
@@ -49,7 +49,7 @@ def only_staff(user: UserOf) -> None:
 
 
 def _own_account(user: UserOf, database: DatabaseOf, account_id: IdPath) -> OwnAccount:
-    """Return an account of the user. Another one does not exist as far as the user can see."""
+    """Return an account of the user. Any other gets 404, as if it did not exist."""
     with database.transaction() as connection:
         for account in accounts_of(connection, user.user_name):
             if account.account_id == account_id:

@@ -1,4 +1,4 @@
-"""The words that people see for the states and reasons of the services."""
+"""The words that people see for states, reasons and products."""
 
 WORDS: dict[str, str] = {
     # States of a transaction.
@@ -9,8 +9,8 @@ WORDS: dict[str, str] = {
     "reversed": "Cancelled",
     "expired": "Expired",
     "unauthorized": "Booked",
-    "unknown": "In process",
-    # States of a payment; a held one is named where it is shown.
+    "unknown": "In progress",
+    # States of a payment. Templates name a held one, since `held` is also a transaction's state.
     "accepted": "Accepted",
     "refused": "Refused",
     "returned": "Bounced",
@@ -21,7 +21,7 @@ WORDS: dict[str, str] = {
     "amount_high": "A large amount, which we check",
     "earlier_return": "An earlier payment bounced",
     "account_new": "The account is new",
-    "balance_unknown": "We could not look at the balance",
+    "balance_unknown": "We could not check the balance",
     "more_than_owed": "More than is owed",
     # Statuses of an account, and why it is frozen.
     "active": "Active",
@@ -32,6 +32,7 @@ WORDS: dict[str, str] = {
     "suspected_fraud": "Suspected fraud",
     # Products.
     "classic": "Classic card",
+    "standard": "Standard card",
     "gold": "Gold card",
     "business": "Business card",
     # Why a bank returns a payment (ISO 20022).

@@ -1,7 +1,7 @@
 """Typed clients for txplatform's HTTP API, and its Kafka messages (`txplatform_client.kafka`).
 
-Here are the clients, the errors and what a caller makes or keeps. The other responses are in the
-module of their subject, such as `txplatform_client.rulesets`.
+This package exports the clients, the errors, and the classes that callers make or keep. The other
+responses are in the module of their subject, such as `txplatform_client.rulesets`.
 """
 
 from txplatform_client.accounts import AccountBalance, ControlsChange, Opening, StatusChange

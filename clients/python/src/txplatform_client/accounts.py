@@ -1,4 +1,4 @@
-"""Accounts: opening, balance, operator's status and controls."""
+"""Accounts: opening, balance, operator's status, and controls (the account's own rules)."""
 
 from typing import Any
 
@@ -23,8 +23,8 @@ class Opening(Body, kw_only=True):
     Attributes:
         account_id: The idempotency key.
         credit_limit: The first limit, minor units.
-        opening_balance: What is owed when the account moves in, minor units; negative if the bank
-            owes.
+        opening_balance: What is owed when the account moves to the platform, minor units; negative
+            if the bank owes.
     """
 
     account_id: AccountId
@@ -38,7 +38,8 @@ class AccountBalance(Balance):
     """An account's newest balance. The amounts are those of `Balance`.
 
     Attributes:
-        status: The stricter of the operator's and the accounts team's status.
+        status: The stricter of two: the operator's status (`set_status`), and the accounts team's
+            (`AccountStatusChanged`).
         account_version: Grows by one with each event of the account.
         as_of: The time of the read.
     """
@@ -72,7 +73,7 @@ class StatusChange(Body, kw_only=True):
 
 
 class OperatorStatus(Body):
-    """The operator's status of an account. The effective status may be stricter.
+    """The operator's status of an account. The status in force may be stricter.
 
     Attributes:
         account_version: The account's version after the change.
@@ -115,7 +116,7 @@ class ChangedControls(Body):
 
 
 class Controls(Body):
-    """The rules of one account, at one version of it."""
+    """The rules of one account, at one account version."""
 
     account_id: str
     rules: list[dict[str, Any]]
@@ -153,7 +154,7 @@ class AccountCalls:
 
     @call
     def set_status(self, account_id: str, change: StatusChange) -> Call[OperatorStatus]:
-        """Set the operator's status, also before the opening. Scope `accounts:write`."""
+        """Set the operator's status, even before the opening. Scope `accounts:write`."""
         return Call("POST", ("accounts", account_id, "status"), OperatorStatus, body=change)
 
     @call

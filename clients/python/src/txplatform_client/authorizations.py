@@ -1,4 +1,4 @@
-"""Authorizations: deciding purchases and increments, and reversing."""
+"""Authorizations: deciding purchases and increments, and reversing authorizations."""
 
 from txplatform_client.call import Call, call
 from txplatform_client.fields import (
@@ -145,8 +145,8 @@ class Reversed(Body):
     Attributes:
         amount: The requested amount, minor units; None for the whole hold.
         released: The amount released from the hold, minor units.
-        flags: Why less was released than asked, and flaws of the description.
-        differing_fields: For a repeat, the describing fields that differ from the first copy.
+        flags: Why less was released than asked, and whether describing fields were cut or lost.
+        differing_fields: For a repeat, the describing fields that differ from the first request.
         balance: The balance after the reversal; None if the account is not open.
     """
 

@@ -40,7 +40,7 @@ class Call(Generic[R]):
     """One request to the API, and the class of its response.
 
     Attributes:
-        path: The segments of the path behind `/v1`, not quoted.
+        path: The segments of the path after `/v1`, not quoted.
         body: The request's body; None if it has none.
         query: The query's parameters; those that are None are not sent.
         headers: Further headers.
@@ -59,7 +59,7 @@ class Call(Generic[R]):
     def request(
         self, url: str, headers: Mapping[str, str], wait: float | httpx.Timeout
     ) -> httpx.Request:
-        """Return the request to the API at this address, which waits so long for the response.
+        """Return the request to the API at `url`, with the time-out `wait`.
 
         Raises:
             InvalidArgumentError: An id in the path is empty, `.` or `..`; a time has no offset.
@@ -101,7 +101,7 @@ class ListCall(Call[R], Generic[R, Item]):
     """A call for a page of a list of items."""
 
     def after(self, cursor: str) -> ListCall[R, Item]:
-        """Return the call for the page behind this cursor."""
+        """Return the call for the page after this cursor."""
         return replace(self, query={**self.query, "cursor": cursor})
 
 

@@ -68,15 +68,15 @@ class _ApiCalls(
                 owner closes it.
 
         Raises:
-            InvalidArgumentError: The address is not one of HTTP, or the key has characters that no
-                key has.
+            InvalidArgumentError: The address is not an HTTP URL, or the key has characters that no
+                key can have.
         """
         if not _is_address(url):
             raise InvalidArgumentError(
                 f"{url!r} is not an address such as https://txplatform.example."
             )
         if not re.fullmatch("[!-~]+", key):
-            raise InvalidArgumentError("The API key has characters that no key has.")
+            raise InvalidArgumentError("The API key has characters that no key can have.")
         self._url = url.rstrip("/")
         self._key = key
         self._patience = Patience(timeout_s, deadline_s)
@@ -113,7 +113,7 @@ def _is_address(url: str) -> bool:
 class Client(_ApiCalls[httpx.Client]):
     """Calls the API, and blocks until it responds. Threads may share a client.
 
-    Every call sends its request until there is an outcome or its deadline passes, and raises:
+    Every call repeats its request until the outcome is final or the deadline passes. It raises:
 
     - `ProblemError` if the API refused the call, or could not carry it out in time;
     - `NoResponseError` if the API did not respond in time;
@@ -123,7 +123,7 @@ class Client(_ApiCalls[httpx.Client]):
     _new_http = httpx.Client
 
     def send(self, call: Call[R]) -> R:
-        """Send a call that is described elsewhere; the methods of this class use it."""
+        """Send a `Call`, and return its response. The other methods of this class use it."""
         attempts = Attempts(self._patience)
         while True:
             outcome: httpx.Response | httpx.TransportError
@@ -139,7 +139,7 @@ class Client(_ApiCalls[httpx.Client]):
     def stream_events(
         self, *, cursor: str | None = None, give_up_s: float = 300.0
     ) -> Iterator[Event]:
-        """Yield every event of the log, and then each new one, without an end.
+        """Yield every event of the log, and then each new one as it is recorded.
 
         Connects again after each interruption, and goes on with the next event. Scope `audit:read`.
 
@@ -173,7 +173,7 @@ class Client(_ApiCalls[httpx.Client]):
             time.sleep(pause_s)
 
     def pages(self, call: ListCall[PageT, Item]) -> Pages[PageT, Item]:
-        """Return the list of a call that is described elsewhere."""
+        """Return the list that a `ListCall` describes."""
         return Pages(self, call)
 
     def close(self) -> None:
@@ -196,12 +196,12 @@ class Client(_ApiCalls[httpx.Client]):
 
 
 class AsyncClient(_ApiCalls[httpx.AsyncClient]):
-    """Calls the API from asyncio. Its calls are awaited, and raise the errors of `Client`'s."""
+    """Calls the API from asyncio. Await its calls; they raise the same errors as `Client`'s."""
 
     _new_http = httpx.AsyncClient
 
     async def send(self, call: Call[R]) -> R:
-        """Send a call that is described elsewhere; the methods of this class use it."""
+        """Send a `Call`, and return its response. The other methods of this class use it."""
         attempts = Attempts(self._patience)
         while True:
             outcome: httpx.Response | httpx.TransportError
@@ -240,7 +240,7 @@ class AsyncClient(_ApiCalls[httpx.AsyncClient]):
             await asyncio.sleep(pause_s)
 
     def pages(self, call: ListCall[PageT, Item]) -> AsyncPages[PageT, Item]:
-        """Return the list of a call that is described elsewhere."""
+        """Return the list that a `ListCall` describes."""
         return AsyncPages(self, call)
 
     async def close(self) -> None:

@@ -26,7 +26,7 @@ class NoResponseError(TxPlatformClientError):
 
 
 class UnexpectedResponseError(TxPlatformClientError):
-    """A successful response does not have the fields that the API's document promises."""
+    """A successful response lacks fields of openapi.json, or they have other types."""
 
 
 class FieldProblem(msgspec.Struct, frozen=True):
@@ -41,7 +41,7 @@ class FieldProblem(msgspec.Struct, frozen=True):
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """The body of an error response (RFC 9457), with the defaults for one without a body.
+    """The body of an error response (RFC 9457). The defaults are for members that it lacks.
 
     Attributes:
         type: The stable name of the problem, such as `id-reused`, for programs to branch on.
@@ -49,7 +49,7 @@ class Problem(msgspec.Struct, frozen=True):
         status: The HTTP status.
         detail: What was wrong with this request, and why.
         next_step: What to do.
-        correlation_id: The trace id, which finds the service's log lines.
+        correlation_id: The trace id, by which operators find the log lines.
         errors: The invalid fields or, for `id-reused`, the fields that differ.
     """
 

@@ -30,7 +30,7 @@ class Event(Body):
     """An event of the log.
 
     Attributes:
-        cursor: Its place in the whole log. Store it, and go on from it with `list_events` or
+        cursor: The event's place in the whole log. Store it, to go on from it with `list_events` or
             `stream_events`.
         event_id: Permanently unique.
         type: Such as `authorization-approved`.

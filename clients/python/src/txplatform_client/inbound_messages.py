@@ -1,4 +1,4 @@
-"""The inbox: what became of each message that the platform consumed."""
+"""The inbox: each message that the platform consumed, and its outcome."""
 
 from typing import Annotated, Literal
 
@@ -71,7 +71,7 @@ class Retries(Body, kw_only=True):
 
     Attributes:
         reason: The `reason` of the messages.
-        after_id: `next_after_id` of the previous response; 0 to begin.
+        after_id: The `next_after_id` of the previous response; 0 to begin.
     """
 
     topic: str
@@ -94,7 +94,7 @@ class RetriedMessages(Body):
 
 
 class InboundMessageCalls:
-    """The calls about the inbox: `audit:read` to read, `inbound:write` to retry and discard.
+    """The calls about the inbox. Scopes: `audit:read` to list, `inbound:write` to change.
 
     If the response to a retry or discard is lost, the client repeats the call, and may get the
     problem `message-not-parked`: then the first attempt has settled the message.

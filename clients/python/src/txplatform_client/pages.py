@@ -13,9 +13,9 @@ Item = TypeVar("Item")
 
 
 def _next(call: ListCall[PageT, Item], page: Any) -> ListCall[PageT, Item] | None:
-    """Return the call for the page behind this one; None at the end.
+    """Return the call for the page after this one; None at the end.
 
-    A feed gives a cursor with every page: it ends at a page that leads no further.
+    A feed has a cursor on every page. It ends at an empty page that returns its own cursor.
     """
     cursor = page.next_cursor
     if cursor is None or (not page.items and cursor == call.query.get("cursor")):

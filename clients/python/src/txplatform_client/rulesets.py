@@ -205,7 +205,7 @@ class RuleSetCalls:
 
     @call
     def start_shadowing(self, ruleset_id: str, shadowing: Shadowing) -> Call[RecordedShadowing]:
-        """Evaluate a rule set in shadow; the one that runs ends."""
+        """Evaluate a rule set in shadow. This ends the shadow evaluation that is running."""
         path = ("rulesets", ruleset_id, "shadowings")
         return Call("POST", path, RecordedShadowing, body=shadowing)
 

@@ -1,4 +1,7 @@
-"""Settlement: clearings, credits, corrections and refunds."""
+"""Settlement: clearings, credits, corrections and refunds.
+
+A presentment is the card network's advice of one of these.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -43,13 +46,13 @@ class Presentment(Priced, kw_only=True):
 
 
 class Clearing(Presentment, kw_only=True):
-    """A clearing of a purchase whose account and transaction stand in the path.
+    """A clearing of a purchase whose account and transaction are in the path.
 
     Attributes:
         clearing_id: The idempotency key.
         amount: The amount to post, minor units; 0 only for a final debit, which ends the hold.
         direction: A `credit` is a refund.
-        reverses_clearing_id: The presentment that this one takes back.
+        reverses_clearing_id: The presentment that this one takes back, for a correction.
         final: True if no more clearings follow; releases the rest of the hold.
     """
 
@@ -74,9 +77,9 @@ class RecordedPresentment(Priced):
     """The base of recorded clearings and refunds.
 
     Attributes:
-        transaction_id: The purchase's id; None if it was never authorized, or none is named.
-        flags: Unusual circumstances, and flaws of the description.
-        differing_fields: For a repeat, the describing fields that differ from the first copy.
+        transaction_id: The purchase's id; None if the sender named none.
+        flags: Unusual circumstances, and whether describing fields were cut or lost.
+        differing_fields: For a repeat, the describing fields that differ from the first one's.
         balance: The balance after the posting; None while it waits.
     """
 
@@ -179,8 +182,8 @@ class SettlementCalls:
     ) -> Call[ClearingResults]:
         """Post a batch of 1 to 1,000 clearings, credits and corrections, independent of each other.
 
-        Send the items whose result is `retry` again, with the same ids. An item may also be JSON,
-        such as a line of a file: the platform says which field of it is wrong.
+        Send the items whose result is `retry` again, with the same ids. An item may also be decoded
+        JSON, such as a line of a file; the platform then says which of its fields are wrong.
         """
         return Call("POST", ("clearings",), ClearingResults, body={"items": items})
 

@@ -10,10 +10,10 @@ from txplatform_client.events import Event
 from txplatform_client.retries import Attempts, Patience
 
 QUIET_S = 45
-"""A connection without a byte for so long is lost. The service sends one every 15 s."""
+"""After this time without a byte, a connection counts as lost. The API sends one every 15 s."""
 
 ENDED = httpx.RemoteProtocolError("The service ended the stream.")
-"""The outcome of a connection that the service closed in order, as it does when it stops."""
+"""The outcome of a connection that the service closed regularly, as it does when it stops."""
 
 _decode = msgspec.json.Decoder(Event).decode
 

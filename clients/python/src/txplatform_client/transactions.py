@@ -1,4 +1,4 @@
-"""The history of an account: its transactions, and everything that moved what is owed."""
+"""The history of an account: its transactions, and its postings (changes of what is owed)."""
 
 from datetime import datetime
 from typing import Literal

@@ -18,7 +18,7 @@ CREATE TABLE api_keys (
     revoked_at  timestamptz
 );
 
--- Kafka records that are committed and not yet acknowledged by the brokers. The ids of an account
+-- Kafka records that are committed and not yet acknowledged by the brokers. Within an account, ids
 -- grow in the order of the commits (txbank/outbox.py).
 CREATE TABLE outbox (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

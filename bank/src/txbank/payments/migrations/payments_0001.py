@@ -26,7 +26,7 @@ CREATE TABLE payments (
 CREATE INDEX payments_of_account ON payments (account_id, submitted_at, payment_id);
 CREATE INDEX payments_in_state ON payments (state, submitted_at, payment_id);
 
--- How a payment came to its state. Number 1 is the result of the risk check.
+-- The history of a payment's states. Number 1 is the result of the risk check.
 CREATE TABLE payment_states (
     payment_id  text NOT NULL REFERENCES payments,
     number      integer NOT NULL,

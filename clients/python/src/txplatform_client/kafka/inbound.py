@@ -1,4 +1,4 @@
-"""The messages that the platform consumes. Other teams build them.
+"""The messages that the platform consumes. Other services send them.
 
 They are advices: they report what has happened. Send a message again, with the same ids, if it may
 not have arrived. A copy changes nothing.
@@ -33,7 +33,8 @@ class AccountStatusChanged(Body, kw_only=True):
     """`accounts.account-status-changed.v1`: the accounts team changed the status.
 
     Attributes:
-        status_version: Counts up with each change of the account, from 1; the highest applies.
+        status_version: Counts up with each change of the account, from 1. The highest applies; a
+            `closed` status always does.
         reason_code: Decides the response code of declines while the account is frozen.
     """
 

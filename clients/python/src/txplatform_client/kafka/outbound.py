@@ -1,8 +1,8 @@
 """The messages that the platform publishes. Other services read them.
 
-`balance` is the account's balance after the event, and `account_version` its version. The sum of
-`posted_change` over all topics is `posted`. The sum of `held` minus that of `released` is
-`pending`.
+`balance` and `account_version` are those of the account after the event. The sum of an account's
+`posted_change` over all topics is its `posted`. The sum of `held` minus the sum of `released` is
+its `pending`.
 """
 
 from typing import ClassVar
@@ -61,7 +61,8 @@ class PostedPresentment(Posted):
     """The base of messages about clearings, corrections and refunds.
 
     Attributes:
-        transaction_id: The purchase's id; None if it was never authorized, or none is named.
+        transaction_id: The purchase's id; None if the sender named none. A correction has that of
+            its original.
     """
 
     transaction_id: str | None

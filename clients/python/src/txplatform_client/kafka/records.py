@@ -55,7 +55,7 @@ class Envelope(NamedTuple, Generic[M]):
     """A message that was read, and what came with it.
 
     Attributes:
-        event_id: The sender's id of the message, for `SeenEvents`; a hash of the body if the sender
+        event_id: The sender's id of the event, for `SeenEvents`; a hash of the body if the sender
             gave none.
         traceparent: The sender's W3C trace context; None if it gave none.
         log_position: Grows with each message of an account, across the platform's own topics. None
@@ -82,9 +82,9 @@ def build(
     Args:
         message: Such as a `PaymentSubmitted`.
         source: Names the sending service, such as `/payments`.
-        event_id: A repeat has the same id. None for a new one: then store the record, and send what
-            is stored.
-        traceparent: The W3C trace context of what caused the message.
+        event_id: A repeat must have the same id. None for a new id: then store the record, and send
+            the stored one.
+        traceparent: The W3C trace context of the cause.
         time: When it happened; None for now.
 
     Raises:
@@ -119,8 +119,8 @@ def read(topic: str | None, value: bytes | None, headers: Headers) -> Envelope[M
     Use `match envelope.message: case TransactionDecisioned(): …` to tell the topics apart.
 
     Raises:
-        MessageError: The topic is unknown, or a field is missing or has a wrong type. The message
-            cannot be read at another time either: set it aside, and go on.
+        MessageError: The topic is unknown, or a field is missing or has a wrong type. A later
+            attempt would fail too: set the message aside, and go on.
     """
     if topic is None or topic not in _DECODERS:
         raise MessageError(f"{topic} is not a topic of the platform: {', '.join(TOPICS)}.")

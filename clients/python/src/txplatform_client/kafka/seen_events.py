@@ -27,19 +27,20 @@ class AsyncConnection(Protocol):
 class SeenEvents:
     """The ids of handled events, in a table of the consumer's own database.
 
-    Kafka delivers a message at least once. A copy is detected exactly if the id is added in the
-    transaction that stores what the event causes: both are committed, or neither. Commit the offset
-    after that transaction.
+    Kafka delivers a message at least once. To detect every copy, add the id in the transaction that
+    stores the event's effect: both are committed, or neither. Commit the offset after that
+    transaction.
 
         with connection.transaction():
             if seen.add(connection, envelope.event_id):
                 apply(connection, envelope.message)
 
     Copies are detected in any order. If two consumers handle one event at once, the second waits
-    for the first one's commit, and then skips the event; if the first rolls back, it handles it.
+    for the first one's commit, and then skips the event. If the first rolls back, the second
+    handles the event.
 
     Args:
-        consumer: Names the consumer. Several may share the table, each with events of its own.
+        consumer: Names the consumer. Several consumers may share the table; each has its own ids.
         placeholder: How the database's driver marks a parameter: `%s`, or `?` for sqlite3.
     """
 
