@@ -43,7 +43,7 @@ def settle(request: Request, services: ServicesOf, form: Posted) -> Response:
 def _read_lines(form: Form) -> list[dict[str, Any]]:
     """Return the clearing of each line: a JSON object with the fields of the platform's API."""
     items = []
-    for number, line in enumerate(form.typed.get("lines", "").splitlines(), 1):
+    for number, line in enumerate(form.typed.get("lines", "").split("\n"), 1):
         if not line.strip():
             continue
         try:
