@@ -42,10 +42,10 @@ def settle(
     return [results[place] for place in sorted(results)]
 
 
-def report(results: list[ClearingResult]) -> int:
+def report(results: dict[int, ClearingResult]) -> int:
     """Print each refused line with its field and reason, then counts; return the number refused."""
     counts = Counter({"posted": 0, "repeated": 0, "waiting": 0, "flagged": 0, "refused": 0})
-    for line, each in enumerate(results, start=1):
+    for line, each in results.items():
         clean = "repeated" if each.replayed else "posted"
         counts[{"bad": "refused", "waiting": "waiting"}.get(each.result, clean)] += 1
         if each.result == "bad":
@@ -59,10 +59,12 @@ def report(results: list[ClearingResult]) -> int:
 if __name__ == "__main__":
     if not sys.argv[2:] or "TXPLATFORM_API_KEY" not in os.environ:
         sys.exit(__doc__)
-    lines = [json.loads(line) for line in Path(sys.argv[2]).read_text().splitlines()]
+    with Path(sys.argv[2]).open(encoding="utf-8") as file:  # splits at line feeds only
+        lines = {number: json.loads(line) for number, line in enumerate(file, 1) if line.strip()}
     with Client(sys.argv[1], os.environ["TXPLATFORM_API_KEY"], timeout_s=30) as client:
         try:
-            refused = report(settle(client, lines))
+            results = settle(client, [*lines.values()])
+            refused = report(dict(zip(lines, results, strict=True)))
         except TxPlatformClientError as error:
             sys.exit(str(error))
     sys.exit(1 if refused else 0)

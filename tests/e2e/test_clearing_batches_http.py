@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from harness.api import RunningApi, balance, open_account, running_api
+from harness.descriptions import FLAWED, Written, repeated, written
 
 PATH = "/v1/clearings"
 CARD = "4111111111111111"
@@ -101,6 +102,36 @@ def test_each_item_gets_its_own_result(api: RunningApi, held: str) -> None:
     after = balance(api.client, held)
     posted = 400 + 7 + 601 + 10 + 10 - 5 - 7 + 2
     assert (after["posted"], after["pending"]) == (posted, 0)
+
+
+@pytest.mark.parametrize("value", FLAWED)
+def test_an_item_that_cannot_be_read_harms_no_other(
+    api: RunningApi, held: str, value: Written
+) -> None:
+    sent = [
+        item(held, "c1"),
+        item(held, "c2", merchant=value),
+        item(held, "c3", metadata={"a": value}),
+        item(held, "c4", reference=repeated("reference")),
+        item(held, "c5", amount=value),
+        item(held, "c6", amount=repeated("amount")),
+        item(held, "c7", score=value),
+        value,
+        item(held, "c8"),
+    ]
+    answer = api.client.post(
+        PATH, content=written({"items": sent}), headers={"Content-Type": "application/json"}
+    )
+    items = answer.json()["items"]
+    assert [(each["result"], each["field"]) for each in items[:7]] == [
+        *[("clean", None)] * 4,
+        *[("bad", "amount")] * 2,
+        ("bad", "score"),
+    ]
+    assert [each["flags"] for each in items[:4]] == [[], *[["description_incomplete"]] * 3]
+    assert items[5]["errors"][0]["message"] == "is repeated; send it once"
+    assert [each["result"] for each in items[7:]] == ["bad", "clean"]
+    assert balance(api.client, held)["posted"] == 50
 
 
 def test_i3_a_file_sent_again_changes_nothing(own_api: RunningApi) -> None:

@@ -18,7 +18,7 @@ import pytest
 
 from harness.advices import BATCHES, PURCHASES, Advice, Generator, Model
 from harness.api import RunningApi, balance
-from harness.descriptions import describe
+from harness.descriptions import FLAWED, describe, written
 from harness.inbound import (
     LIMIT_CHANGED,
     OPENED,
@@ -84,7 +84,10 @@ def copies(chance: random.Random, advice: Advice) -> Iterator[Sent]:
     """Yield an advice twice, with other describing fields and perhaps by other ways."""
     for _ in range(2):
         way = chance.choice(advice.ways)
-        yield Sent(advice.account_id, way.to, {**way.body, **describe(chance, way.describing)})
+        body = {**way.body, **describe(chance, way.describing)}
+        if not way.to.startswith("/"):
+            body["score"] = chance.choice([0, *FLAWED])  # an unknown member, which is ignored
+        yield Sent(advice.account_id, way.to, body)
 
 
 def generated(number: int) -> tuple[list[Model], list[Sent]]:
@@ -131,9 +134,8 @@ class HttpSender:
             assert item["result"] in {"clean", "waiting"}, (item, sent)
 
     def _answer(self, path: str, body: Body) -> Any:
-        # As JSON with escapes, since UTF-8 has no surrogates.
         return self._api.client.post(
-            path, content=json.dumps(body), headers={"content-type": "application/json"}
+            path, content=written(body), headers={"content-type": "application/json"}
         )
 
 
@@ -155,7 +157,7 @@ def test_i2_any_description_any_order_and_copies_lead_to_the_balances_of_a_plain
     models, sent = generated(number)
     requests = [each for each in sent if each.to.startswith("/")]
     messages = [
-        (each.to, each.account_id, json.dumps(each.body).encode())
+        (each.to, each.account_id, written(each.body))
         for each in sent
         if not each.to.startswith("/")
     ]

@@ -175,9 +175,11 @@ def test_settle_posts_a_file_once_and_reports_the_refused_lines(
     service_env: dict[str, str], tmp_path: Path
 ) -> None:
     good = {"account_id": "acc-1", "clearing_id": "c-1", "amount": 5, "currency": "USD"}
-    lines = [good, {**good, "clearing_id": "c-2", "amount": "5"}, {**good, "clearing_id": "c-3"}]
+    named = {**good, "clearing_id": "c-3", "merchant": {"name": "A\u2028B\x85C"}}
+    lines = [good, {**good, "clearing_id": "c-2", "amount": "5"}, named]
     file = tmp_path / "clearings.jsonl"
-    file.write_text("\n".join(map(json.dumps, lines)))
+    text = "\n\n".join(json.dumps(line, ensure_ascii=False) for line in lines)
+    file.write_text(f"{text}\n \n", encoding="utf-8")
     with running_api(service_env) as api:
         open_account(api.client, "acc-1", 500_000)
         for counts in ("2 posted, 0 repeated", "0 posted, 2 repeated"):
@@ -191,6 +193,6 @@ def test_settle_posts_a_file_once_and_reports_the_refused_lines(
             )
             refused, counted = done.stdout.splitlines()
             assert done.returncode == 1
-            assert refused.startswith("line 2, c-2: amount: validation. ")
+            assert refused.startswith("line 3, c-2: amount: validation. ")
             assert counted == f"{counts}, 0 waiting, 2 flagged, 1 refused"
         assert balance(api.client, "acc-1")["posted"] == 10

@@ -101,7 +101,7 @@ def test_payments_and_returns_are_applied_once_however_often_a_file_is_imported(
     assert [
         (each["line"], each["field"], each["reason"]) for each in report["needing_a_person"]
     ] == [
-        (6, None, "currency_mismatch"),
+        (6, "currency", "currency_mismatch"),
         (8, "amount", "cell"),
     ]
     assert {

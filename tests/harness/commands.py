@@ -154,7 +154,7 @@ def team_status(
     version: int,
     status: str,
     reason: str = "why",
-    reason_code: FreezeReason | None = None,
+    reason_code: str | None = None,
 ) -> StatusChange:
     """A status set by the accounts team."""
     return StatusChange(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 _TEXTS = (
@@ -35,8 +38,43 @@ VALUES: tuple[Any, ...] = (
 )
 
 
+@dataclass(frozen=True)
+class Written:
+    """A value as JSON text, which Python cannot write."""
+
+    text: str
+
+
+FLAWED = (
+    *(Written("1e400"), Written("-1E+999"), Written("9" * 5000)),
+    *(Written("[" * depth + "]" * depth) for depth in (33, 2000)),
+    Written('{"a":' * 2000 + "1" + "}" * 2000),
+    Written('{"id": "m-1", "id": "m-2", "name": "Shop"}'),
+    Written('{"a": "b", "c": {"d": 1, "d": 2}}'),
+    Written('{"id": "m-1", "name": 1e400}'),
+)
+"""Values of RFC 8259 that a strict parser refuses."""
+
+
+def repeated(name: str) -> Written:
+    """Return the value of a member that repeats this name."""
+    return Written(f'"one", "{name}": "two"')
+
+
+def written(body: Any) -> bytes:
+    """Return a body as JSON, with escapes, since UTF-8 has no surrogates."""
+    texts: list[str] = []
+
+    def hold(value: Written) -> str:
+        texts.append(value.text)
+        return f"@written {len(texts) - 1}@"
+
+    held = json.dumps(body, default=hold)
+    return re.sub(r'"@written (\d+)@"', lambda found: texts[int(found[1])], held).encode()
+
+
 def _value(chance: random.Random) -> Any:
-    return chance.choice(VALUES)
+    return chance.choice([*VALUES, *FLAWED])
 
 
 def _merchant(chance: random.Random) -> Any:
@@ -58,7 +96,9 @@ _SHAPED: Mapping[str, Callable[[random.Random], Any]] = {
 def describe(chance: random.Random, names: tuple[str, ...]) -> dict[str, Any]:
     """Return some of the describing fields with these names, with random values."""
     return {
-        name: (_SHAPED.get(name, _value) if chance.random() < 0.8 else _value)(chance)
+        name: repeated(name)
+        if chance.random() < 0.02
+        else (_SHAPED.get(name, _value) if chance.random() < 0.8 else _value)(chance)
         for name in names
         if chance.random() < 0.7
     }

@@ -172,7 +172,7 @@ def test_i7_a_damaged_event_is_named_with_its_account_and_version(  # noqa: PLR0
         ('{"name": "x"', ["is not acceptable JSON"]),
         (
             '{"name": "x", "version": 1, "rules": [{"rule": "no"}, {"rule": "amount_limit"}]}',
-            ["rules[0].rule: is 'no'", "rules[1].max_amount: is missing."],
+            ["rules[0].rule: is not a rule;", "rules[1].max_amount: is missing."],
         ),
         (None, ["No such file or directory."]),
     ],

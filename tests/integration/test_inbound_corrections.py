@@ -165,7 +165,8 @@ def test_a_prenote_is_ignored_and_has_no_dead_letter(held: TestDatabase, topics:
         (" LOST ", FreezeReason.LOST, []),
         ("none", None, []),
         (None, None, []),
-        ("eaten", None, ["description_incomplete"]),
+        ("deceased", None, []),
+        ("not a code", None, ["description_incomplete"]),
     ],
 )
 def test_a_freeze_is_applied_whatever_its_reason_code(

@@ -127,7 +127,7 @@ def test_wrong_use_and_refusals_say_what_to_do(
     assert "no stored rule set" in rulesets(service_env, "diff", files[1], "retail@9", code=2)
     assert "--reason" in rulesets(service_env, "activate", "retail@1", code=2)
     refused = rulesets(service_env, "activate", "retail@9", "--reason", "Go.", code=1)
-    assert "There is no rule set retail@9." in refused
+    assert "There is no rule set with this id." in refused
     assert "Add it first" in refused
     assert "never evaluated in shadow" in rulesets(
         service_env, "disagreements", "default@1", code=1

@@ -183,6 +183,46 @@ def test_a_merchants_id_that_looks_like_a_card_number_withholds_nothing(
     assert not keepable(None, (), json.dumps(nested).encode()).withheld
 
 
+def flawed(member: str) -> bytes:
+    """Return the JSON of an object with a number that is too large, and with this member."""
+    return f'{{"a": 1e400, {member}}}'.encode()
+
+
+ENCODED = base64.b64encode(flawed(f'"b": "{CARD}"')).decode()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        flawed('"b": "\\u0034111111111111111"'),
+        flawed(f'"b": {CARD}e400'),
+        flawed(f'"b": "{CARD}", "b": ""'),
+        flawed(f'"{CARD}": 1, "{CARD}": 2'),
+        flawed('"b": ' + "[" * 5000 + '"\\u0034111111111111111"' + "]" * 5000),
+        flawed('"b": ' + "[" * 500 + f'{{"c": "{CARD}"}}' + "]" * 500),
+        flawed(f'"merchant": {{"id": "1", "id": "2", "name": "{CARD}"}}'),
+        flawed(f'"data_base64": "{ENCODED}"'),
+        flawed(f'"data_base64": "{ENCODED}", "data_base64": ""'),
+    ],
+    ids=lambda body: body[:60],
+)
+def test_a_card_number_is_found_in_json_with_flaws(body: bytes) -> None:
+    assert keepable(None, (), body).withheld
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        flawed(f'"merchant": {{"id": "{CARD}", "name": "Shop"}}'),
+        flawed(f'"merchant": {{"id": "{CARD}"}}, "merchant": {{"id": "{CARD}"}}'),
+        flawed('"data_base64": "\u00e9"'),
+        flawed('"data_base64": "%"'),
+    ],
+)
+def test_json_with_flaws_and_without_a_card_number_is_kept(body: bytes) -> None:
+    assert keepable(None, (), body).body == body
+
+
 def test_every_installation_has_its_own_key(
     service: psycopg.Connection, database: TestDatabase
 ) -> None:

@@ -17,6 +17,7 @@ from txplatform.contracts.advice import AdviceRequest
 from txplatform.contracts.body import Body, RequestBody
 from txplatform.contracts.clearing_batch import ClearingBatchBody
 from txplatform.contracts.field_problems import InvalidField, InvalidFieldsError, validate
+from txplatform.contracts.json import RepeatingObject, Unreadable
 from txplatform.contracts.messages import MessageBody
 
 
@@ -46,7 +47,11 @@ def problems(model: type[Body], body: dict[str, Any]) -> tuple[InvalidField, ...
     return ()
 
 
-values = st.sampled_from(VALUES) | st.recursive(
+UNREADABLE = (
+    Unreadable("is a number that is too large", ("1e400",)),
+    RepeatingObject([("id", "m-1"), ("id", "m-2")]),
+)
+values = st.sampled_from((*VALUES, *UNREADABLE)) | st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,

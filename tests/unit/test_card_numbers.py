@@ -7,6 +7,7 @@ import random
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -138,6 +139,31 @@ def test_no_digits_of_an_iban_are_a_card_number() -> None:
             assert not holds_card_number(form), form
             assert mask_card_numbers(form) == form
     assert digits_look_alike > 20  # so the exception matters
+
+
+def test_no_digits_of_a_uuid_are_a_card_number() -> None:
+    """With and without hyphens. A check of the digits alone would refuse ids of purchases."""
+    chance = random.Random(4)
+    other_letters = str.maketrans("abcdef", "ghijkl")
+    digits_look_alike = 0
+    for _ in range(100_000):
+        number = UUID(int=chance.getrandbits(128), version=4)
+        for text in (str(number), f"tx-{number.hex}".upper()):
+            assert not holds_card_number(text), text
+        digits_look_alike += holds_card_number(number.hex.translate(other_letters))
+    assert digits_look_alike  # so the exception matters
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "DEADBEEF4111111111111111CAFEBABE",  # the digit for the variant is 1
+        "f47ac10b-4111-1111-1111-1111aaaaaaaa",
+        "f47ac10b4012888888881881abcdefab0",  # a digit too many
+    ],
+)
+def test_what_only_resembles_a_uuid_is_searched(text: str) -> None:
+    assert holds_card_number(text)
 
 
 def test_a_card_number_beside_an_iban_is_found() -> None:

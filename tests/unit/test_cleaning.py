@@ -111,6 +111,27 @@ def test_a_well_formed_code_is_kept_and_a_malformed_one_becomes_null(
 @pytest.mark.parametrize(
     ("value", "cleaned"),
     [
+        ("lost", Cleaned("lost")),
+        (" STOLEN\n", Cleaned("stolen")),
+        ("deceased", Cleaned("deceased")),
+        ("R05", Cleaned("R05")),
+        ("x" * 40, Cleaned("x" * 40)),
+        ("none", NOTHING),
+        ("None", NOTHING),
+        ("", NOTHING),
+        ("x" * 41, LOST),
+        ("not a code", LOST),
+        ("card-4111111111111111", LOST),
+        (5, LOST),
+    ],
+)
+def test_a_reason_code_of_any_meaning_is_kept(value: object, cleaned: Cleaned) -> None:
+    assert clean_freeze_reason(value) == cleaned
+
+
+@pytest.mark.parametrize(
+    ("value", "cleaned"),
+    [
         (0, Cleaned(0)),
         (1250, Cleaned(1250)),
         (12.5, LOST),
@@ -137,6 +158,8 @@ def utc(*parts: int) -> datetime:
         ("2026-11-20t10:15:00z", utc(2026, 11, 20, 10, 15)),
         ("2026-11-20T11:15:00+01:00", utc(2026, 11, 20, 10, 15)),
         ("2026-11-20T10:15:00.123456789Z", utc(2026, 11, 20, 10, 15, 0, 123_456)),
+        ("2026-11-20T10:15:00.12345678901Z", utc(2026, 11, 20, 10, 15, 0, 123_456)),
+        (f"2026-11-20T10:15:00.{'9' * 100}Z", utc(2026, 11, 20, 10, 15, 0, 999_999)),
         ("2026-11-20", utc(2026, 11, 20)),
         (" 2026-11-20\n", utc(2026, 11, 20)),
         ("2026-11-20T10:15:00", utc(2026, 11, 20, 10, 15)),

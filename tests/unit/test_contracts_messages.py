@@ -54,6 +54,8 @@ LIMIT: dict[str, Any] = {
         {"submitted_at": "yesterday"},
         {"submitted_at": 1_795_000_000},
         {"currency": "JPY"},
+        {"currency": "EUR "},
+        {"currency": "\tUSD\n"},
         {"added_later": {"by": "the producer"}},
     ],
 )

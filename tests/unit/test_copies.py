@@ -173,13 +173,18 @@ KINDS = {
     "correction": Kind(
         Correction("x", ACCOUNT, T, "c", Direction.CREDIT, 60, "USD", **DESCRIPTION),
         "clearing_id",
-        {**PRESENTED, "reverses_clearing_id": "d", "direction": Direction.DEBIT},
+        {
+            **PRESENTED,
+            "reverses_clearing_id": "d",
+            "direction": Direction.DEBIT,
+            "final": False,
+        },
         DESCRIBED,
     ),
     "refund": Kind(
         Refund("f", ACCOUNT, T, 60, "USD", **DESCRIPTION),
         "refund_id",
-        PRESENTED,
+        {**PRESENTED, "final": False},
         DESCRIBED,
     ),
 }

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.commands import ACCOUNT, opening, payment, purchase
+from harness.descriptions import FLAWED, repeated, written
 from harness.inbound import (
     LIMIT_CHANGED,
     OPENED,
@@ -29,6 +30,7 @@ from harness.streams import Stream
 from txplatform.contracts.card_numbers import holds_card_number
 from txplatform.contracts.clearing_batch import ClearingItem
 from txplatform.contracts.holds import ReversalRequest
+from txplatform.contracts.json import parse_lenient_json
 from txplatform.contracts.messages import INBOUND
 from txplatform.contracts.settlement import ClearingRequest, RefundRequest
 from txplatform.domain.advices import Refund, Reversal
@@ -120,7 +122,12 @@ texts = st.text() | st.sampled_from(
     ["4111 1111 1111 1111", "2026-11-20", "2026-12-31T23:59:60Z", "USA", "5942", "a\nb", "\ud800"]
 )
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | texts,
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | texts
+    | st.sampled_from(FLAWED),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=6,
 )
@@ -129,14 +136,15 @@ merchants = st.fixed_dictionaries(
 )
 
 
-def described(advice: Advice) -> st.SearchStrategy[dict[str, Any]]:
-    """Generate describing fields of an advice, with any JSON values."""
+def described(advice: Advice) -> st.SearchStrategy[bytes]:
+    """Generate the JSON of an advice with describing fields, which have any values."""
     return st.fixed_dictionaries(
         {},
         optional={
-            name: values | merchants if name == "merchant" else values for name in advice.describing
+            name: (values | merchants if name == "merchant" else values) | st.just(repeated(name))
+            for name in advice.describing
         },
-    )
+    ).map(lambda fields: written({**advice.checked, **fields}))
 
 
 def prepared(*, is_open: bool) -> Stream:
@@ -166,12 +174,12 @@ def test_i2_no_value_of_a_describing_field_changes_money_or_status(
 
     @settings(max_examples=40)
     @given(described(advice), described(advice))
-    def check(first: dict[str, Any], second: dict[str, Any]) -> None:
+    def check(first: bytes, second: bytes) -> None:
         stream = prepared(is_open=is_open)
-        outcome = stream.ask(advice.command({**advice.checked, **first}))
+        outcome = stream.ask(advice.command(parse_lenient_json(first)))
         assert isinstance(outcome, Outcome)
         assert outcome.status is undescribed.status
-        again = stream.ask(advice.command({**advice.checked, **second}))
+        again = stream.ask(advice.command(parse_lenient_json(second)))
         assert isinstance(again, Outcome)
         assert (again.status, again.event) == (OutcomeStatus.DUPLICATE, outcome.event)
         assert {name.partition(".")[0] for name in again.differing_fields} <= {*advice.describing}

@@ -9,13 +9,25 @@ from annotated_types import Le
 from pydantic import BaseModel
 
 from harness.api import purchase
+from harness.inbound import presentment
 from txplatform.api.validation_problems import validation_problem
 from txplatform.contracts.body import Body, RequestBody
 from txplatform.contracts.clearing_batch import ClearingBatchBody, ClearingBatchRequest
-from txplatform.contracts.field_problems import CURRENCY_OF, InvalidFieldsError, validate
+from txplatform.contracts.field_problems import (
+    CURRENCY_OF,
+    WORDS,
+    InvalidFieldsError,
+    invalid_fields,
+    validate,
+)
 from txplatform.contracts.fields import FORMS
-from txplatform.contracts.messages import INBOUND, AccountStatusChangedMessage
+from txplatform.contracts.messages import (
+    INBOUND,
+    AccountStatusChangedMessage,
+    PresentmentReceivedMessage,
+)
 from txplatform.contracts.process_transaction import ProcessTransactionRequest
+from txplatform.contracts.rule_parsing import RULE_ADAPTERS
 from txplatform.domain.money import MAX_AMOUNT
 
 PURCHASE = purchase("tx-1", "acc-1", 1250)
@@ -61,6 +73,11 @@ def problems(model: type[BaseModel], body: object) -> dict[str, str]:
         ({"amount": 10**18}, "/amount", "must be at most 999999999999999"),
         ({"currency": 978}, "/currency", "must be text"),
         ({"currency": "usd"}, "/currency", "must be three capital letters"),
+        (
+            {"transaction_id": "\ud800"},
+            "/transaction_id",
+            "has text with half a character (a lone surrogate)",
+        ),
         ({"currency": "XXQ"}, "/currency", "is not an ISO 4217 currency code"),
         (
             {"transaction_id": "a b"},
@@ -135,6 +152,27 @@ def test_every_amount_of_a_body_has_the_example() -> None:
     assert not amounts - CURRENCY_OF.keys()
 
 
+PRESENTMENT = presentment("c", 0)
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ({**PRESENTMENT, "final": "yes"}, {"/final"}),
+        ({**PRESENTMENT, "direction": None}, {"/direction"}),
+        ({**PRESENTMENT, "direction": "sideways"}, {"/direction"}),
+        ({**PRESENTMENT, "reverses_clearing_id": 5}, {"/reverses_clearing_id"}),
+        ({**PRESENTMENT, "final": "yes", "direction": "credit"}, {"/final", "/amount"}),
+        ({**PRESENTMENT, "reverses_clearing_id": "d"}, {"/amount"}),
+    ],
+)
+def test_amount_0_is_wrong_only_beside_a_field_that_is_read_and_says_so(
+    body: dict[str, Any], fields: set[str]
+) -> None:
+    """A field that cannot be read is the only error."""
+    assert problems(PresentmentReceivedMessage, body).keys() == fields
+
+
 @pytest.mark.parametrize(
     ("items", "message"),
     [
@@ -151,6 +189,60 @@ def test_the_message_for_an_unknown_value_lists_the_known_values() -> None:
     assert problems(AccountStatusChangedMessage, CHANGE | {"status": "asleep"}) == {
         "/status": "must be 'active', 'frozen' or 'closed'"
     }
+
+
+def kinds(schema: object) -> set[str]:
+    """Return the kinds of values within a schema of pydantic."""
+    if isinstance(schema, list | tuple):
+        return set().union(*map(kinds, schema))
+    if not isinstance(schema, dict):
+        return set()
+    own = {schema["type"]} if isinstance(schema.get("type"), str) else set()
+    parts = (part for name, part in schema.items() if name not in {"metadata", "serialization"})
+    return own.union(*map(kinds, parts))
+
+
+ERRORS = {
+    "bool": "bool_type bool_parsing",
+    "dataclass": "dataclass_type",
+    "dataclass-args": "missing unexpected_keyword_argument dataclass_type",
+    "dict": "dict_type",
+    "enum": "enum",
+    "function-after": "value_error",
+    "function-before": "value_error",
+    "function-wrap": "value_error",
+    "int": "int_type int_parsing int_parsing_size int_from_float greater_than_equal "
+    "less_than_equal",
+    "list": "list_type too_short too_long",
+    "literal": "literal_error",
+    "model": "model_type model_attributes_type",
+    "model-fields": "missing extra_forbidden model_type model_attributes_type",
+    "str": "string_type string_unicode string_too_short string_too_long",  # patterns are in FORMS
+    "tuple": "tuple_type missing too_short too_long",
+}
+"""The errors that pydantic can raise for each kind of value in a body."""
+
+NO_ERRORS = {
+    *("any", "nullable", "default", "definitions", "definition-ref"),
+    *("model-field", "dataclass-field", "no-info", "with-info"),
+    "datetime",  # a validator before it makes it
+}
+
+
+def test_every_error_that_a_body_can_cause_has_words() -> None:
+    bodies = [*Body.__subclasses__(), *RequestBody.__subclasses__(), *INBOUND.values()]
+    schemas = [body.__pydantic_core_schema__ for body in bodies]
+    schemas += [adapter.core_schema for adapter in RULE_ADAPTERS.values()]
+    found = set().union(*map(kinds, schemas))
+    assert found - NO_ERRORS <= ERRORS.keys(), "name the errors of these kinds"
+    raised = {error for kind in found - NO_ERRORS for error in ERRORS[kind].split()}
+    assert raised <= WORDS.keys()
+
+
+def test_an_error_without_words_is_not_described_in_those_of_pydantic() -> None:
+    error = {"type": "new_kind", "loc": ("a",), "msg": "Input should be 4111", "input": "4111"}
+    (field,) = invalid_fields([error], {"a": "4111"})
+    assert field.problem == "is not valid"
 
 
 def patterns(schema: object) -> set[str]:

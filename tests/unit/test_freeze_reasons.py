@@ -36,6 +36,16 @@ def test_a_freeze_declines_with_the_code_of_its_reason(reason: FreezeReason | No
         assert declined_with(stream) == CODES[reason]
 
 
+def test_a_freeze_with_another_reason_code_keeps_it_and_declines_with_62() -> None:
+    stream = opened_stream()
+    frozen = stream.ask(team_status(ACCOUNT, 1, "frozen", reason_code="deceased"))
+    assert isinstance(frozen, Outcome)
+    assert "deceased" in frozen.event.summary
+    assert declined_with(stream) == "62"
+    stream.ask(operator_status(ACCOUNT, "s", "frozen", FreezeReason.LOST))
+    assert declined_with(stream) == "41"
+
+
 @pytest.mark.parametrize(("operator", "team"), [*product(REASONS, REASONS)])
 def test_of_two_freezes_the_more_important_reason_is_told(
     operator: FreezeReason | None, team: FreezeReason | None

@@ -326,41 +326,40 @@ def test_a_reason_has_the_observed_value_and_the_limit() -> None:
         (lambda: CountryAllow(()), "countries is empty, so it would refuse every purchase;"),
         (
             lambda: CountryDeny(("gbr",)),
-            "countries[0] is 'gbr', which is not an ISO 3166-1 alpha-3",
+            "countries[0] is not an ISO 3166-1 alpha-3",
         ),
         (
             lambda: CountryDeny(("GBR", "GBR")),
-            "countries[1] is 'GBR', which countries[0] names too;",
+            "countries[1] names a code that countries[0] names too;",
         ),
-        (lambda: CategoryDeny(("59",)), "categories[0] is '59', which is not a merchant category;"),
-        (lambda: CategoryDeny(("٥٩٤٢",)), "which is not a merchant category;"),
-        (lambda: CategoryDeny(("5999-5900",)), "ends before it begins; write 5900-5999."),
+        (lambda: CategoryDeny(("59",)), "categories[0] is not a merchant category;"),
+        (lambda: CategoryDeny(("٥٩٤٢",)), "categories[0] is not a merchant category;"),
+        (lambda: CategoryDeny(("5999-5900",)), "ends before it begins; write the lower code"),
         (
             lambda: CategoryDeny(("5942", "5900-5999")),
-            "categories[0] is '5942', which categories[1] names too;",
+            "categories[0] names a code that categories[1] names too;",
         ),
         (
             lambda: CategoryDeny(("5942-5999", "5900-5942")),
-            "categories[0] is '5942-5999', which categories[1] names too;",
+            "categories[0] names a code that categories[1] names too;",
         ),
-        (lambda: MerchantDeny((" m-1",)), "merchants[0] is ' m-1', which is not a merchant id"),
-        (lambda: MerchantDeny(("",)), "merchants[0] is '', which is not a merchant id"),
-        (lambda: MerchantDeny(("4111 1111 1111 1111\n",)), "merchants[0] is a long value"),
-        (lambda: AmountLimit(0), "max_amount is 0, which is not a valid limit"),
-        (lambda: AmountLimit(10**15), "max_amount is 1000000000000000, which is not a valid limit"),
-        (lambda: AmountLimit(1, "pounds"), "currency is 'pounds', which is not an ISO 4217 code;"),
-        (lambda: CashLike(-1), "max_amount is -1"),
+        (lambda: MerchantDeny((" m-1",)), "merchants[0] is not a merchant id"),
+        (lambda: MerchantDeny(("",)), "merchants[0] is not a merchant id"),
+        (lambda: AmountLimit(0), "max_amount is not a valid limit; write minor units from 1"),
+        (lambda: AmountLimit(10**15), "max_amount is not a valid limit"),
+        (lambda: AmountLimit(1, "pounds"), "currency is not an ISO 4217 code;"),
+        (lambda: CashLike(-1), "max_amount is not a valid limit; write minor units from 0"),
         (lambda: CashLike(1, ()), "categories is empty, so nothing would count as cash;"),
-        (lambda: NewCountry(-1), "max_amount is -1"),
-        (lambda: NewCountry(1, ("UK",)), "home_countries[0] is 'UK'"),
-        (lambda: VelocityCount(0, 1), "window_minutes is 0, but purchases are kept for 30"),
-        (lambda: VelocityCount(43_201, 1), "window_minutes is 43201"),
-        (lambda: VelocityCount(60, 0), "max_count is 0, which is not a valid number of purchases"),
-        (lambda: VelocityAmount(60, 0), "max_amount is 0"),
+        (lambda: NewCountry(-1), "max_amount is not a valid limit"),
+        (lambda: NewCountry(1, ("UK",)), "home_countries[0] is not an ISO 3166-1 alpha-3 code;"),
+        (lambda: VelocityCount(0, 1), "window_minutes is not a valid window: purchases are kept"),
+        (lambda: VelocityCount(43_201, 1), "window_minutes is not a valid window"),
+        (lambda: VelocityCount(60, 0), "max_count is not a valid number of purchases"),
+        (lambda: VelocityAmount(60, 0), "max_amount is not a valid limit"),
     ],
 )
 def test_invalid_parameters_are_refused(make: object, message: str) -> None:
-    """The error names the invalid value and says what is allowed."""
+    """The error names the parameter and says what is allowed."""
     assert callable(make)
     with pytest.raises(ParameterError) as raised:
         make()

@@ -209,7 +209,7 @@ RETAIL: dict[str, Any] = {"name": "retail", "version": 1}
     [
         ([], "The value: must be a group of named fields."),
         ({"version": 1}, "name: is missing."),
-        (RETAIL | {"name": "Retail!"}, "name: is 'Retail!', which cannot be part of an id;"),
+        (RETAIL | {"name": "Retail!"}, "name: cannot be part of an id;"),
         (
             RETAIL | {"rules": [1] * 201},
             "rules: are 201, too many for one decision; write at most 200.",
@@ -218,7 +218,7 @@ RETAIL: dict[str, Any] = {"name": "retail", "version": 1}
             RETAIL | {"rules": [{"rule": "category_deny", "categories": [7995] * 101}]},
             "rules[0]: has 101 problems, too many to list;",
         ),
-        (RETAIL | {"version": 0}, "version: is 0, but versions are counted from 1;"),
+        (RETAIL | {"version": 0}, "version: is out of range: versions are counted from 1;"),
         (RETAIL | {"version": True}, "version: must be a whole number."),
         (RETAIL | {"version": "1"}, "version: must be a whole number."),
         (RETAIL | {"owner": "me"}, "owner: is not known here; leave it out."),
@@ -226,8 +226,8 @@ RETAIL: dict[str, Any] = {"name": "retail", "version": 1}
         (RETAIL | {"rules": {}}, "rules: must be a list."),
         (RETAIL | {"rules": ["x"]}, "rules[0]: must be a group of named fields."),
         (RETAIL | {"rules": [{}]}, "rules[0].rule: is missing; write one of amount_limit,"),
-        (RETAIL | {"rules": [{"rule": "x"}]}, "rules[0].rule: is 'x', which is not a rule;"),
-        (RETAIL | {"rules": [{"rule": []}]}, "rules[0].rule: is [], which is not a rule;"),
+        (RETAIL | {"rules": [{"rule": "x"}]}, "rules[0].rule: is not a rule;"),
+        (RETAIL | {"rules": [{"rule": []}]}, "rules[0].rule: is not a rule;"),
         (
             RETAIL | {"rules": [{"rule": "amount_limit"}]},
             "rules[0].max_amount: is missing.",
@@ -250,15 +250,15 @@ RETAIL: dict[str, Any] = {"name": "retail", "version": 1}
         ),
         (
             RETAIL | {"rules": [{"rule": "velocity_count", "window_minutes": 0, "max_count": 3}]},
-            "rules[0].window_minutes: is 0, but purchases are kept for 30 days;",
+            "rules[0].window_minutes: is not a valid window: purchases are kept for 30 days;",
         ),
         (
             RETAIL | {"rules": [{"rule": "country_deny", "countries": ["GBR", "XXX"]}]},
-            "rules[0].countries[1]: is 'XXX', which is not an ISO 3166-1 alpha-3 country.",
+            "rules[0].countries[1]: is not an ISO 3166-1 alpha-3 country.",
         ),
         (
             RETAIL | {"rules": [{"rule": "amount_limit", "max_amount": 1, "currency": "XXX"}]},
-            "rules[0].currency: is 'XXX', which is not an ISO 4217 currency.",
+            "rules[0].currency: is not an ISO 4217 currency.",
         ),
         (
             RETAIL
@@ -276,9 +276,9 @@ RETAIL: dict[str, Any] = {"name": "retail", "version": 1}
         ),
         (
             RETAIL | {"hold_days": {"by_category": [{"categories": ["1"], "days": 1}]}},
-            "hold_days.by_category[0].categories[0]: is '1', which is not a merchant category;",
+            "hold_days.by_category[0].categories[0]: is not a merchant category;",
         ),
-        (RETAIL | {"hold_days": {"default": 0}}, "hold_days.default: is 0, too short"),
+        (RETAIL | {"hold_days": {"default": 0}}, "hold_days.default: is too short"),
         (
             RETAIL
             | {
@@ -289,7 +289,7 @@ RETAIL: dict[str, Any] = {"name": "retail", "version": 1}
                     ]
                 }
             },
-            "hold_days.by_category: has 7000-7099 and 7011, which overlap;",
+            "hold_days.by_category[0]: names a category that by_category[1] names too;",
         ),
     ],
 )
@@ -357,13 +357,20 @@ def test_a_merchant_id_that_looks_like_a_card_number_can_be_denied() -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["4111111111111111", "4111-1111-1111-1111"])
-def test_a_card_number_is_refused_as_a_name(name: str) -> None:
-    """Every decision would keep the name. A stored rule set with such a name can still be read."""
-    card = RETAIL | {"name": name}
-    with pytest.raises(InvalidRuleSetError, match="name: holds a card number;") as raised:
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("name", "4111111111111111"),
+        ("name", "4111-1111-1111-1111"),
+        ("description", "For 4111 1111 1111 1111"),
+    ],
+)
+def test_a_card_number_is_refused_in_a_text(field: str, text: str) -> None:
+    """It would stay for ever. A stored rule set that has one can still be read."""
+    card = RETAIL | {field: text}
+    with pytest.raises(InvalidRuleSetError, match=f"{field}: holds a card number;") as raised:
         parse_ruleset(orjson.dumps(card))
-    assert name not in str(raised.value)
+    assert text not in str(raised.value)
     stored = ruleset_from_json(card)
     assert StoredRuleSet(stored.id, canonical_json(stored), content_hash(stored)).read() == stored
 

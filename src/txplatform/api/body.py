@@ -1,7 +1,7 @@
-"""Read a request body: limit its size, parse strict JSON, and validate it as a model."""
+"""Read a request body: limit its size, parse its JSON, and validate it as a model."""
 
 import asyncio
-from typing import Generic
+from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 from starlette.requests import Request
@@ -10,9 +10,11 @@ from starlette.types import Receive
 from txplatform.api.idempotency_key import check_key_of
 from txplatform.api.problems import ProblemError
 from txplatform.api.services import services_of
-from txplatform.contracts.field_problems import Model, validate
-from txplatform.contracts.json import parse_strict_json
+from txplatform.contracts.body import Body
+from txplatform.contracts.field_problems import validate
 from txplatform.contracts.problems import ProblemType
+
+Model = TypeVar("Model", bound=Body)
 
 _AT_ONCE_BYTES = 262_144
 """A larger body is parsed in a thread, so that purchases do not wait for it."""
@@ -46,9 +48,9 @@ class JsonBody(Generic[Model]):
         """Read and validate the body of a request."""
         body = await json_bytes(request, self._max_bytes)
         value = (
-            parse_strict_json(body)
+            self._model.parse(body)
             if len(body) <= _AT_ONCE_BYTES
-            else await asyncio.to_thread(parse_strict_json, body)
+            else await asyncio.to_thread(self._model.parse, body)
         )
         parsed = validate(self._model, value)
         check_key_of(request.headers.get("idempotency-key"), parsed)

@@ -94,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
             case "show":
                 stored = stored_message(connection, arguments.id)
                 if stored is None:
-                    raise NoSuchMessageError(arguments.id)
+                    raise NoSuchMessageError
                 result = contents = _contents(stored)
                 lines = [f"{name:<16} {value}" for name, value in contents.items()]
             case "retry":

@@ -21,9 +21,9 @@ from txplatform.processing.unit_of_work import UnitOfWork
 class NoSuchMessageError(TxPlatformError):
     """The inbox has no message with this id."""
 
-    def __init__(self, message_id: int) -> None:
+    def __init__(self) -> None:
         super().__init__(
-            f"There is no message {message_id}.",
+            "There is no message with this id.",
             next_step="List all messages with `txplatform inbound list --status all`"
             " or GET /v1/inbound-messages.",
         )
@@ -56,13 +56,13 @@ def retry_message(connection: psycopg.Connection, message_id: int, by: Resolver)
         stored = _unsettled(connection, message_id)
         if stored.summary.withheld:
             raise ContentsWithheldError(
-                f"Message {message_id} cannot be retried.",
+                "The message cannot be retried.",
                 why="It held a card number, so its contents were not stored.",
                 next_step="Have it sent again without the card number, then discard it.",
             )
         if not stored.has_contents:
             raise ContentsDroppedError(
-                f"Message {message_id} cannot be retried.",
+                "The message cannot be retried.",
                 why="Its contents were dropped, since it is too old.",
                 next_step="Have it sent again, then discard this one.",
             )
@@ -135,11 +135,11 @@ def discard_message(
 def _unsettled(connection: psycopg.Connection, message_id: int) -> StoredMessage:
     stored = stored_message(connection, message_id, for_update=True)
     if stored is None:
-        raise NoSuchMessageError(message_id)
+        raise NoSuchMessageError
     if stored.summary.status is not MessageStatus.PARKED and not stored.deferred:
         raise NotParkedError(
-            f"Message {message_id} is {stored.summary.status.value}, not parked.",
+            f"The message is {stored.summary.status.value}, not parked.",
             why="Only parked and deferred messages can be retried or discarded.",
-            next_step=f"No action needed. See `txplatform inbound show {message_id}`.",
+            next_step="No action needed. `txplatform inbound show` has its outcome.",
         )
     return stored

@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 from txplatform.contracts.cloudevents import EnvelopeError, open_envelope, traceparent_of
 from txplatform.contracts.field_problems import InvalidFieldsError, validate
 from txplatform.contracts.fields import Identifier
+from txplatform.contracts.json import NotJsonError
 from txplatform.contracts.messages import INBOUND
 from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId
@@ -76,8 +77,12 @@ def _read(message: ReceivedMessage) -> ParsedMessage:
 
 
 def _command_of(message: ReceivedMessage, data: object) -> Command | Rejection:
+    model = INBOUND[message.topic]
     try:
-        body = validate(INBOUND[message.topic], data)
+        model.refuse_repeats(data)
+        body = validate(model, data)
+    except NotJsonError as error:
+        return Rejection("not_json", error.why)
     except InvalidFieldsError as error:
         return Rejection("schema_violation", _problems(error))
     if message.key != body.account_id.encode():

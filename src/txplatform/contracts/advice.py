@@ -28,6 +28,7 @@ from txplatform.contracts.cleaning import (
     clean_time,
     clean_transaction_id,
 )
+from txplatform.contracts.json import REPEATED, NotJsonError, parse_lenient_json, repeated_keys
 from txplatform.domain.account_command import FlaggedCommand
 from txplatform.domain.flags import Flag
 from txplatform.domain.requests import Merchant
@@ -69,6 +70,29 @@ class AdviceBody(Body):
         body = handler({**sent, **{name: each.value for name, each in cleaned.items()}})
         body._complete = all(each.complete for each in cleaned.values())  # noqa: SLF001
         return body
+
+    @override
+    @classmethod
+    def parse(cls, data: bytes) -> Any:
+        """Parse the JSON of a body. What cannot be read harms no other field."""
+        value = parse_lenient_json(data)
+        cls.refuse_repeats(value)
+        return value
+
+    @classmethod
+    def refuse_repeats(cls, sent: object) -> None:
+        """Check that no key of a sent body is repeated, except keys that describe or are ignored.
+
+        Raises:
+            NotJsonError: A key is repeated.
+        """
+        if not (repeated := repeated_keys(sent)):
+            return
+        repeated -= cls._cleaners.keys()
+        if cls.model_config.get("extra") == "ignore":
+            repeated &= cls.model_fields.keys()
+        if repeated:
+            raise NotJsonError(REPEATED)
 
     @classmethod
     def losses(cls, sent: Mapping[str, Any]) -> dict[str, bool]:
@@ -145,11 +169,12 @@ DescribedText = Annotated[
 ]
 
 DescribedFreezeReason = Annotated[
-    FreezeReason | None,
+    str | None,
     Describes(clean_freeze_reason),
     Field(
-        description="Sets the response code of declines while the account is frozen. Read without "
-        "regard to case; a code that is not known counts as absent.",
+        description="At most 40 letters, digits and `_` `.` `-`. Of a freeze, "
+        f"{', '.join(f'`{each}`' for each in FreezeReason)}, read without regard to case, set the "
+        "response code of declines. Any other code is kept, and the response code is 62.",
         examples=["lost"],
     ),
 ]

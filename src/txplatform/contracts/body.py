@@ -5,6 +5,8 @@ from typing import Any, ClassVar, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
+from txplatform.contracts.json import parse_strict_json
+
 Value = TypeVar("Value")
 
 
@@ -31,6 +33,15 @@ class Body(BaseModel):
                 for part in (field.annotation, *get_args(field.annotation))
             )
         )
+
+    @classmethod
+    def parse(cls, data: bytes) -> Any:
+        """Parse the JSON of a body, for `validate` to make the body of it.
+
+        Raises:
+            NotJsonError: The bytes are not JSON, or a key is repeated.
+        """
+        return parse_strict_json(data)
 
     def to_value(self, kind: type[Value], *, without: Iterable[str] = (), **given: Any) -> Value:
         """Convert the body to a domain object with the same-named fields.

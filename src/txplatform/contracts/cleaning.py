@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from txplatform.contracts.card_numbers import mask_card_numbers
+from txplatform.contracts.card_numbers import holds_card_number, mask_card_numbers
 from txplatform.domain.money import MAX_AMOUNT
 from txplatform.domain.status import FreezeReason
 
@@ -30,6 +30,7 @@ URL_ID_FORM = r"[A-Za-z0-9._:-]{1,64}"
 CATEGORY_FORM = r"[0-9]{4}"
 COUNTRY_FORM = r"[A-Z]{3}"
 CURRENCY_FORM = r"[A-Z]{3}"
+FREEZE_REASON_FORM = r"[A-Za-z0-9_.-]{1,40}"
 
 NOT_IN_URLS = frozenset({".", ".."})
 """Not ids, because they have a meaning in URLs."""
@@ -37,11 +38,11 @@ NOT_IN_URLS = frozenset({".", ".."})
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """Control characters, line separators and surrogates, which UTF-8 cannot encode."""
 
-_NO_REASON = frozenset({"", "none"})
+_NO_REASON = "none"
 _FREEZE_REASONS = frozenset(FreezeReason)
 
 _TIME = re.compile(
-    r"(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2}:\d{2}):(\d{2})(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})?)?",
+    r"(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2}:\d{2}):(\d{2})(\.\d+)?([Zz]|[+-]\d{2}:\d{2})?)?",
     re.ASCII,
 )
 _LEAP_SECOND = "60"
@@ -117,14 +118,23 @@ def clean_code(form: str) -> Cleaner:
     return clean
 
 
+_clean_freeze_reason = clean_code(FREEZE_REASON_FORM)
+
+
 def clean_freeze_reason(value: object) -> Cleaned:
-    """Clean the reason code of a status. `none` is the same as no reason code."""
-    if value is None:
+    """Clean the reason code of a status. `none` is the same as no reason code.
+
+    The codes with a meaning of their own are read without regard to case.
+    """
+    cleaned = _clean_freeze_reason(value)
+    if cleaned.value is None:
+        return cleaned
+    code = cleaned.value.lower()
+    if code == _NO_REASON:
         return Cleaned(None)
-    text = plain(value).lower() if isinstance(value, str) else None
-    if text in _NO_REASON:
-        return Cleaned(None)
-    return Cleaned(text) if text in _FREEZE_REASONS else _UNREADABLE
+    if code in _FREEZE_REASONS:
+        return Cleaned(code)
+    return _UNREADABLE if holds_card_number(code) else cleaned
 
 
 def clean_amount(value: object) -> Cleaned:
@@ -195,7 +205,7 @@ def clean_merchant(value: object) -> Cleaned:
     """Clean a merchant's fields. A merchant of which nothing can be read is None."""
     if value is None:
         return Cleaned(None)
-    if not isinstance(value, dict):
+    if type(value) is not dict:  # a `RepeatingObject` is ambiguous
         return _UNREADABLE
     cleaned = {name: clean(value.get(name)) for name, clean in _MERCHANT.items()}
     fields = {name: each.value for name, each in cleaned.items()}
@@ -206,10 +216,10 @@ def clean_merchant(value: object) -> Cleaned:
 
 
 def clean_metadata(value: object) -> Cleaned:
-    """Clean metadata: leave out entries that are not text or exceed a limit of their number."""
+    """Clean metadata: cut keys and texts, and leave out entries that are no text or too many."""
     if value is None:
         return Cleaned(None)
-    if not isinstance(value, dict):
+    if type(value) is not dict:  # a `RepeatingObject` is ambiguous
         return _UNREADABLE
     kept: dict[str, str] = {}
     complete, size = True, 0

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, JsonValue
+from typing_extensions import override
 
 from txplatform.contracts.advice import DescribedTransactionId
 from txplatform.contracts.body import RequestBody, with_example
 from txplatform.contracts.fields import UrlId
+from txplatform.contracts.json import REPEATED, NotJsonError, parse_lenient_json, repeated_keys
 from txplatform.contracts.settlement import ClearingRequest, ClearingResponse
 from txplatform.domain.flags import Flag
 
@@ -50,6 +52,15 @@ class ClearingBatchBody(RequestBody):
     """A batch whose items are validated separately, so that an invalid item fails alone."""
 
     items: Annotated[list[Any], Field(min_length=1, max_length=MAX_ITEMS)]
+
+    @override
+    @classmethod
+    def parse(cls, data: bytes) -> Any:
+        """Parse the JSON of a batch. What cannot be read in an item harms no other item."""
+        value = parse_lenient_json(data)
+        if repeated_keys(value):
+            raise NotJsonError(REPEATED)
+        return value
 
 
 @dataclass(frozen=True, slots=True)

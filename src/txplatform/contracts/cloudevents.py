@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from txplatform.contracts.json import NotJsonError, parse_strict_json
+from txplatform.contracts.json import NotJsonError, parse_lenient_json
 from txplatform.errors import TxPlatformError
 
 STRUCTURED_CONTENT_TYPE = "application/cloudevents+json"
@@ -66,7 +66,7 @@ def open_envelope(headers: Headers, body: bytes | None) -> Envelope:
         raise EnvelopeError("empty_body", "The message has no body.")
     texts = _texts(headers)
     try:
-        value = parse_strict_json(body)
+        value = parse_lenient_json(body)
     except NotJsonError as error:
         raise EnvelopeError("not_json", error.why) from error
     if not texts and not _looks_structured(value):
@@ -147,7 +147,7 @@ def _structured_data(value: Mapping[str, Any]) -> object:
     if "data" in value:
         raise EnvelopeError("schema_violation", "The CloudEvent has both data and data_base64.")
     try:
-        return parse_strict_json(base64.b64decode(value["data_base64"], validate=True))
+        return parse_lenient_json(base64.b64decode(value["data_base64"], validate=True))
     except NotJsonError as error:
         raise EnvelopeError("not_json", error.why) from error
     except (binascii.Error, TypeError, ValueError):

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from txplatform.contracts.fields import FORMS
+from txplatform.contracts.json import Unreadable
 from txplatform.domain.currencies import CURRENCIES
 from txplatform.errors import TxPlatformError
 
@@ -27,15 +28,19 @@ CURRENCY_OF = {
 
 _EXAMPLE_AMOUNT = 1250
 _EXAMPLE_CURRENCY = "USD"
+_UNKNOWN_FIELD = "extra_forbidden"
 _NO_NUMBER = frozenset({"int_type", "int_from_float", "int_parsing"})
 
-_WORDS = {
+_HALF_A_CHARACTER = "has text with half a character (a lone surrogate)"
+WORDS = {
     "missing": "is missing",
-    "extra_forbidden": "is not known here; leave it out",
+    _UNKNOWN_FIELD: "is not known here; leave it out",
     "unexpected_keyword_argument": "is not known here; leave it out",
     "string_type": "must be text",
+    "string_unicode": _HALF_A_CHARACTER,
     "int_type": "must be a whole number",
     "int_parsing": "must be a whole number",
+    "int_parsing_size": "is a number that is too large",
     "int_from_float": "must be a whole number",
     "bool_type": "must be true or false",
     "bool_parsing": "must be true or false",
@@ -55,7 +60,7 @@ _WORDS = {
     "too_short": "has fewer entries than {min_length}",
     "too_long": "has more entries than {max_length}",
     "value_error": "{error}",
-    "json_invalid": "has text with half a character (a lone surrogate)",
+    "json_invalid": _HALF_A_CHARACTER,
 }
 
 
@@ -116,8 +121,11 @@ def _currency(body: object, location: Sequence[str | int]) -> str | None:
 
 def _problem(error: Mapping[str, Any], currency: str | None) -> str:
     kind, context = error["type"], error.get("ctx", {})
-    if error["loc"] and error.get("input", kind) is None:
+    sent = error.get("input", kind)
+    if error["loc"] and sent is None:
         return "is missing"
+    if isinstance(sent, Unreadable) and kind != _UNKNOWN_FIELD:
+        return sent.problem
     if kind == "string_pattern_mismatch":
         pattern = context["pattern"]
         return f"must be {FORMS[pattern]}" if pattern in FORMS else f"must match {pattern}"
@@ -129,5 +137,4 @@ def _problem(error: Mapping[str, Any], currency: str | None) -> str:
         )
     if kind == "string_too_short" and context["min_length"] == 1:
         return "is empty"
-    words = _WORDS.get(kind)
-    return error["msg"] if words is None else words.format_map(context)
+    return WORDS.get(kind, "is not valid").format_map(context)

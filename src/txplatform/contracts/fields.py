@@ -31,7 +31,7 @@ from txplatform.domain.money import MAX_AMOUNT
 
 _BLANK = " "
 _RFC3339 = re.compile(
-    r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
+    r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
 )
 
 
@@ -165,7 +165,7 @@ def idempotency_key(example: str) -> Any:
 
 CurrencyCode = Annotated[
     str,
-    StringConstraints(strict=True, pattern=_ALPHA_3),
+    StringConstraints(strict=True, strip_whitespace=True, pattern=_ALPHA_3),
     _one_of(CURRENCIES, "an ISO 4217 currency code"),
     Field(description="ISO 4217 currency code.", examples=["USD"]),
 ]

@@ -69,7 +69,10 @@ class PresentmentBody(AdviceBody):
             "reverses_clearing_id": None,
             "final": True,
         }
-        if amount == 0 and info.data != {**info.data, **of_a_final_debit}:
+        valid = info.data
+        if amount == 0 and any(
+            valid[name] != value for name, value in of_a_final_debit.items() if name in valid
+        ):
             raise ValueError("may be 0 only for a final debit that takes nothing back")
         return amount
 
@@ -80,7 +83,7 @@ class PresentmentBody(AdviceBody):
             given: Fields that are not in the body, such as the account of a path.
         """
         if self.reverses_clearing_id is not None:
-            return self.to_value(Correction, without=("final",), **given)
+            return self.to_value(Correction, **given)
         of_corrections = ("direction", "reverses_clearing_id")
         match self.direction:
             case Direction.DEBIT:
@@ -88,7 +91,7 @@ class PresentmentBody(AdviceBody):
             case Direction.CREDIT:
                 return self.to_value(
                     Refund,
-                    without=(*of_corrections, "final", "clearing_id"),
+                    without=(*of_corrections, "clearing_id"),
                     refund_id=self.clearing_id,
                     presented=True,
                     **given,

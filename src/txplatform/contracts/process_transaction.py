@@ -21,7 +21,12 @@ from txplatform.contracts.fields import (
     UtcTime,
     idempotency_key,
 )
-from txplatform.contracts.json import NotJsonError, parse_strict_json, repeats_a_key
+from txplatform.contracts.json import (
+    REPEATED,
+    NotJsonError,
+    parse_strict_json,
+    repeats_a_key,
+)
 from txplatform.domain.requests import Merchant, Purchase
 
 EXAMPLE: dict[str, JsonValue] = {
@@ -100,5 +105,5 @@ def parse_by_model(body: bytes) -> Purchase:
         request = validate(ProcessTransactionRequest, parse_strict_json(body))
     distinct = len(request.model_fields_set) + len(request.merchant.model_fields_set)
     if repeats_a_key(body, distinct + len(request.metadata or ())):
-        raise NotJsonError("A key is repeated within an object.")
+        raise NotJsonError(REPEATED)
     return request.to_value(Purchase)

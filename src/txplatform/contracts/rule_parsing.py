@@ -22,7 +22,6 @@ from txplatform.domain.rules.parameters import (
     Parameter,
     ParameterError,
     json_name,
-    shown,
 )
 
 JsonObject = dict[str, Any]
@@ -57,7 +56,7 @@ def read_rule(item: Any, place: str, problems: list[str]) -> ConfigurableRule | 
         return None  # the validation of the form reports it
     name = item.get("rule")
     if not isinstance(name, str) or (adapter := RULE_ADAPTERS.get(name)) is None:
-        what = "is missing" if name is None else f"is {shown(name)}, which is not a rule"
+        what = "is missing" if name is None else "is not a rule"
         problems.append(f"{place}.rule: {what}; write one of {', '.join(sorted(RULE_ADAPTERS))}.")
         return None
     given = {key: parameter for key, parameter in item.items() if key != "rule"}
@@ -137,11 +136,8 @@ def _unlisted_codes(rule: ConfigurableRule, given: JsonObject) -> Iterator[str]:
         name = json_name(field)
         value = given.get(name)
         if isinstance(parameter, CurrencyCode) and value is not None and value not in CURRENCIES:
-            yield f"{name}: is {value!r}, which is not an ISO 4217 currency."
+            yield f"{name}: is not an ISO 4217 currency."
         elif isinstance(parameter, CodeList) and parameter.kind is CountryCodes:
             for place, country in enumerate(value or ()):
                 if country not in COUNTRIES:
-                    yield (
-                        f"{name}[{place}]: is {country!r}, which is not an ISO 3166-1 alpha-3 "
-                        "country."
-                    )
+                    yield f"{name}[{place}]: is not an ISO 3166-1 alpha-3 country."

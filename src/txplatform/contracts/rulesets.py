@@ -78,13 +78,18 @@ def parse_ruleset(data: bytes) -> RuleSet:
 
     Raises:
         NotJsonError: The bytes are not JSON, or a key is repeated.
-        InvalidRuleSetError: The rule set is invalid, or its name looks like a card number.
+        InvalidRuleSetError: The rule set is invalid, or its name or description holds a card
+            number. The parameters of rules are codes, or ids of merchants, which may look alike.
     """
     ruleset = ruleset_from_json(parse_strict_json(data))
-    try:
-        refuse_card_number(ruleset.name)
-    except ValueError as error:
-        raise InvalidRuleSetError([f"name: {error}."]) from None
+    problems = []
+    for field in ("name", "description"):
+        try:
+            refuse_card_number(getattr(ruleset, field))
+        except ValueError as error:
+            problems.append(f"{field}: {error}.")
+    if problems:
+        raise InvalidRuleSetError(problems)
     return ruleset
 
 

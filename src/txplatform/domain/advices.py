@@ -11,7 +11,7 @@ from txplatform.domain.account_command import EarlyAdvice, FlaggedCommand, Versi
 from txplatform.domain.ids import AccountId, PaymentId, TransactionId
 from txplatform.domain.keys import clearing_key, payment_key, payment_return_key, refund_key
 from txplatform.domain.requests import Merchant
-from txplatform.domain.status import AccountStatus, FreezeReason
+from txplatform.domain.status import AccountStatus
 
 _OF_SENDER = frozenset({"reference", "metadata"})
 _ORIGINAL = frozenset({"original_amount", "original_currency"})
@@ -38,7 +38,11 @@ class CreditLimitChange(EarlyAdvice, VersionedAdvice, frozen=True):
 
 
 class StatusChange(VersionedAdvice, frozen=True):
-    """The accounts team changed the account's status. A closed account never reopens."""
+    """The accounts team changed the account's status. A closed account never reopens.
+
+    Attributes:
+        reason_code: Any code; those of `FreezeReason` have a response code of their own.
+    """
 
     LABEL: ClassVar[str] = "The status change"
     VERSION: ClassVar[str] = "status_version"
@@ -50,7 +54,7 @@ class StatusChange(VersionedAdvice, frozen=True):
     status_version: int
     reason: str | None = None
     changed_at: datetime | None = None
-    reason_code: FreezeReason | None = None
+    reason_code: str | None = None
 
     @property
     def key(self) -> str:
@@ -190,6 +194,7 @@ class Correction(DescribedPresentment, frozen=True):
         clearing_id: The id of the correction itself.
         reverses_clearing_id: The id of the original, the presentment that is taken back.
         direction: The opposite of the original's direction.
+        final: As sent. It has no effect, but is compared in a repeat.
     """
 
     LABEL: ClassVar[str] = "The correction"
@@ -202,6 +207,7 @@ class Correction(DescribedPresentment, frozen=True):
     direction: Direction
     amount: int
     currency: str
+    final: bool = True
 
     @property
     def key(self) -> str:
@@ -227,6 +233,7 @@ class Refund(DescribedPresentment, frozen=True):
 
     Attributes:
         transaction_id: None if the refund names no purchase.
+        final: As sent with a credit presentment. It has no effect, but is compared in a repeat.
         presented: True for a credit presentment. Its id is a presentment's id, not a refund's.
     """
 
@@ -241,6 +248,7 @@ class Refund(DescribedPresentment, frozen=True):
     amount: int
     currency: str
     presented: bool = False
+    final: bool = True
 
     @property
     def key(self) -> str:

@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import Annotated
 
 from txplatform.domain.rules import ALWAYS, Case, ConfigurableRule, Judgement
 from txplatform.domain.rules.codes import CategoryCodes, CodeList
-from txplatform.domain.rules.parameters import Number, ParameterError, Parametrized, shown
+from txplatform.domain.rules.parameters import Number, ParameterError, Parametrized
 from txplatform.domain.rules.rule import Check, ask, checks_of
 from txplatform.domain.rules.stored import StoredRule, rule_from_stored, rule_to_stored
 from txplatform.errors import TxPlatformError
@@ -55,9 +55,7 @@ def _check_rules(rules: tuple[ConfigurableRule, ...]) -> None:
             raise ParameterError(f"rules[{index}]", f"repeats rules[{first}]; name each rule once.")
 
 
-_DAYS = Number(
-    1, MAX_HOLD_DAYS, "is {value}, too short or too long for a hold; write {least} to {most}."
-)
+_DAYS = Number(1, MAX_HOLD_DAYS, "is too short or too long for a hold; write {least} to {most}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +93,18 @@ class HoldDays:
     def __post_init__(self) -> None:
         for problem in _DAYS.problems("default", self.default):
             raise problem
-        entries = tuple(chain.from_iterable(hold.categories for hold in self.by_category))
-        categories = CategoryCodes(sorted(entries))
-        for before, after in pairwise(categories):
-            if CategoryCodes.overlap(before, after):
+        entries = sorted(
+            (entry, place)
+            for place, hold in enumerate(self.by_category)
+            for entry in hold.categories
+        )
+        for (entry, before), (following, place) in pairwise(entries):
+            if CategoryCodes.overlap(entry, following):
                 raise ParameterError(
-                    "by_category", f"has {before} and {after}, which overlap; name each code once."
+                    f"by_category[{place}]",
+                    f"names a category that by_category[{before}] names too; name each code once.",
                 )
+        categories = CategoryCodes(entry for entry, _ in entries)
         by_category = tuple(sorted(self.by_category, key=lambda hold: hold.categories))
         object.__setattr__(self, "by_category", by_category)  # canonical order
         days = {entry: hold.days for hold in by_category for entry in hold.categories}
@@ -164,12 +167,12 @@ class RuleSet:
         if not _NAME.fullmatch(self.name):
             raise ParameterError(
                 "name",
-                f"is {shown(self.name)}, which cannot be part of an id; "
-                "write 1 to 48 characters of a-z, 0-9 and -, such as retail.",
+                "cannot be part of an id; write 1 to 48 characters of a-z, 0-9 and -, such as "
+                "retail.",
             )
         if not 1 <= self.version <= _MAX_VERSION:
             raise ParameterError(
-                "version", f"is {self.version}, but versions are counted from 1; write the next."
+                "version", "is out of range: versions are counted from 1; write the next."
             )
         if len(self.description) > MAX_DESCRIPTION or not self.description.isprintable():
             raise ParameterError(

@@ -1,6 +1,7 @@
 """The status of an account."""
 
 from enum import StrEnum
+from typing import Self
 
 
 class AccountStatus(StrEnum):
@@ -18,7 +19,13 @@ class FreezeReason(StrEnum):
     LOST = "lost"
     SUSPECTED_FRAUD = "suspected_fraud"
 
+    @classmethod
+    def of(cls, code: str | None) -> Self | None:
+        """Return the reason with this code; None for any other code."""
+        return cls(code) if code in _FREEZE_REASONS else None
 
+
+_FREEZE_REASONS = frozenset(FreezeReason)
 _STRICTNESS = tuple(AccountStatus)
 _IMPORTANCE = (*FreezeReason, None)
 

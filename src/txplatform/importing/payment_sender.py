@@ -35,6 +35,14 @@ RESULT_OF_STATUS: dict[str, Result] = {
     MessageStatus.DISCARDED: "refused",
 }
 
+FIELD_OF_REASON = {
+    "currency_mismatch": "currency",
+    "balance_out_of_range": "amount",
+    "return_differs_from_payment": "amount",
+    "other_account": "account_id",
+}
+"""The field at fault of a parked payment or return, for the reasons that always mean one field."""
+
 
 class NotDeliveredError(TxPlatformError):
     """Raised if the broker did not confirm a message."""
@@ -146,6 +154,7 @@ def _outcome(record: FileRecord, row: InboundMessage | None) -> RecordOutcome:
     return RecordOutcome(
         record,
         "unknown" if deferred else RESULT_OF_STATUS[status],
+        field=FIELD_OF_REASON.get(row.reason or ""),
         reason=row.reason,
         detail=row.detail,
         flags=tuple(row.flags),

@@ -6,7 +6,6 @@ can be tried.
 """
 
 import base64
-import binascii
 import hmac
 import re
 from collections.abc import Iterable
@@ -16,7 +15,7 @@ import psycopg
 
 from txplatform.contracts.card_numbers import holds_card_number
 from txplatform.contracts.cleaning import plain
-from txplatform.contracts.json import NotJsonError, parse_strict_json
+from txplatform.contracts.json import NotJsonError, Unreadable, parse_lenient_parts
 from txplatform.inbox.message import Headers, ReceivedMessage
 
 _READ_SECRET = "SELECT secret FROM installation_secrets WHERE name = 'message-contents'"  # noqa: S105
@@ -77,43 +76,57 @@ def keepable(
 
 
 def _body_holds_one(body: bytes) -> bool:
-    if _FIRST_LOOK.search(body) is None:
-        return False
+    return _FIRST_LOOK.search(body) is not None and _values_hold_one(_values_of(body))
+
+
+def _values_of(body: bytes) -> list[Any]:
+    """Return the JSON values of a body; its text if it is not JSON."""
     try:
-        value = parse_strict_json(body)
+        return parse_lenient_parts(body)
     except NotJsonError:
-        return _bytes_hold_one(body)
-    return _value_holds_one(value)
+        return [_text(body)]
 
 
 def _bytes_hold_one(data: bytes) -> bool:
-    """Search bytes in an unknown encoding; without zero bytes, UTF-16 is readable too."""
-    return holds_card_number(plain(data.replace(b"\x00", b"").decode("latin-1")))
+    return holds_card_number(plain(_text(data)))
 
 
-def _value_holds_one(value: object) -> bool:
-    """Search a JSON value, except for the id of a merchant, which may look like a card number."""
-    match value:
-        case str():
-            return holds_card_number(plain(value))
-        case dict():
-            return any(_member_holds_one(name, member) for name, member in value.items())
-        case list():
-            return any(map(_value_holds_one, value))
-        case None | bool():
-            return False
-        case _:
-            return holds_card_number(str(value))
+def _text(data: bytes) -> str:
+    """Return bytes in an unknown encoding as text; without zero bytes, UTF-16 is readable too."""
+    return data.replace(b"\x00", b"").decode("latin-1")
 
 
-def _member_holds_one(name: str, member: Any) -> bool:
-    if holds_card_number(plain(name)):
-        return True
-    if name == "merchant" and isinstance(member, dict):
-        member = {each: content for each, content in member.items() if each != "id"}
-    if name == "data_base64" and isinstance(member, str):
-        try:
-            return _body_holds_one(base64.b64decode(member, validate=True))
-        except binascii.Error:
-            return False
-    return _value_holds_one(member)
+def _values_hold_one(values: list[Any]) -> bool:
+    """Search JSON values, except for the id of a merchant, which may look like a card number."""
+    for value in values:  # grows meanwhile: values may be nested too deeply for recursion
+        match value:
+            case str():
+                if holds_card_number(plain(value)):
+                    return True
+            case list():
+                values += value
+            case dict():
+                values += value.keys()
+                for name, member in value.items():
+                    sent = member.sent if isinstance(member, Unreadable) else (member,)
+                    for each in sent:
+                        values += _searched(name, each)
+            case Unreadable():
+                values += value.sent
+            case None | bool():
+                pass
+            case _:
+                values.append(str(value))
+    return False
+
+
+def _searched(name: str, member: object) -> list[Any]:
+    match name, member:
+        case "merchant", dict():
+            return [{each: content for each, content in member.items() if each != "id"}]
+        case "data_base64", str():
+            try:
+                return _values_of(base64.b64decode(member, validate=True))
+            except ValueError:  # not base64
+                return []
+    return [member]

@@ -131,7 +131,7 @@ def add_ruleset(connection: psycopg.Connection, ruleset: RuleSet, *, by: Author)
         if ruleset.id in book.rulesets:
             raise RefusedChangeError(
                 ChangeRefusal.ID_REUSED,
-                f"Rule set {ruleset.id} is built in, with other contents.",
+                "A rule set of this name and version is built in, with other contents.",
                 "Activate it as it is, or add yours under another id.",
             )
         return _append(connection, book, change)
@@ -176,7 +176,7 @@ def start_shadowing(
         if book.active_id == ruleset_id:
             raise RefusedChangeError(
                 ChangeRefusal.RULESET_IN_FORCE,
-                f"Rule set {ruleset_id} is in force and cannot be shadowed against itself.",
+                "The rule set is in force and cannot be shadowed against itself.",
                 "Choose another rule set.",
             )
         return _append(connection, book, change)
@@ -215,10 +215,11 @@ def _recorded_before(book: RuleBook, change: Change) -> RecordedChange | None:
     if not change.repeats(earlier.change):
         was, contents = earlier.change.contents, change.contents
         differing = [name for name in contents if was.get(name) != contents[name]]
+        kind, _, _ = change.key.partition(":")
         adding = isinstance(change, RuleSetAdded)
         raise RefusedChangeError(
             ChangeRefusal.ID_REUSED,
-            f"The {change.key.replace(':', ' ')} was recorded before with other contents.",
+            f"The {kind} was recorded before with other contents.",
             "Rule sets never change: add a version." if adding else "Use a new id.",
             differing,
         )
@@ -241,7 +242,7 @@ def find_ruleset(book: RuleBook, ruleset_id: str) -> StoredRuleSet:
     if stored is None:
         raise RefusedChangeError(
             ChangeRefusal.RULESET_NOT_FOUND,
-            f"There is no rule set {ruleset_id}.",
+            "There is no rule set with this id.",
             "Add it first; `txplatform rulesets list` shows all rule sets.",
         )
     return stored
@@ -253,7 +254,7 @@ def find_shadowing(book: RuleBook, ruleset_id: str, shadowing_id: str) -> Shadow
     if shadowing is None or shadowing.ruleset_id != ruleset_id:
         raise RefusedChangeError(
             ChangeRefusal.SHADOWING_NOT_FOUND,
-            f"Rule set {ruleset_id} has no shadow evaluation {shadowing_id}.",
-            f"`txplatform rulesets show {ruleset_id}` lists its shadow evaluations.",
+            "The rule set has no shadow evaluation with this id.",
+            "`txplatform rulesets show` lists the shadow evaluations of a rule set.",
         )
     return shadowing

@@ -12,7 +12,7 @@ from txplatform.domain.currencies import format_money
 from txplatform.domain.events.event import AccountEvent, AdviceEvent
 from txplatform.domain.requests import ControlsChange, Opening, OperatorStatus
 from txplatform.domain.rulesets import controls_of
-from txplatform.domain.status import AccountStatus
+from txplatform.domain.status import AccountStatus, FreezeReason
 
 
 class VersionedEvents(NamedTuple):
@@ -91,7 +91,7 @@ class AccountStatusChanged(AdviceEvent, frozen=True):
     def apply(self, account: Account) -> None:
         if account.team_status is not AccountStatus.CLOSED:
             account.team_status = self.change.status
-            account.team_reason = self.change.reason_code
+            account.team_reason = FreezeReason.of(self.change.reason_code)
         account.status_version = max(account.status_version, self.change.status_version)
 
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 
 from typing_extensions import override
 
-from txplatform.domain.rules.parameters import Parameter, ParameterError, shown
+from txplatform.domain.rules.parameters import Parameter, ParameterError
 
 _COUNTRY = re.compile(r"[A-Z]{3}", re.ASCII)
 _LONGEST_MERCHANT_ID = 64
@@ -46,8 +46,7 @@ class Codes(tuple[str, ...]):  # noqa: SLOT001  # for cached properties
             if cls.overlap(entries[before], entries[place]):
                 yield ParameterError(
                     f"{name}[{place}]",
-                    f"is {shown(entries[place])}, which {name}[{before}] names too; "
-                    "name each code once.",
+                    f"names a code that {name}[{before}] names too; name each code once.",
                 )
 
     @classmethod
@@ -84,10 +83,7 @@ class CountryCodes(Codes):
     def entry_problem(cls, entry: str) -> str | None:
         if _COUNTRY.fullmatch(entry):
             return None
-        return (
-            f"is {shown(entry)}, which is not an ISO 3166-1 alpha-3 code; "
-            "write three capital letters, such as GBR."
-        )
+        return "is not an ISO 3166-1 alpha-3 code; write three capital letters, such as GBR."
 
 
 class MerchantIds(Codes):
@@ -102,8 +98,8 @@ class MerchantIds(Codes):
         if well_formed and 1 <= len(entry) <= _LONGEST_MERCHANT_ID:
             return None
         return (
-            f"is {shown(entry)}, which is not a merchant id; write 1 to {_LONGEST_MERCHANT_ID} "
-            "printable characters without blanks around them."
+            f"is not a merchant id; write 1 to {_LONGEST_MERCHANT_ID} printable characters without "
+            "blanks around them."
         )
 
     def __contains__(self, merchant_id: object) -> bool:
@@ -121,12 +117,12 @@ class CategoryCodes(Codes):
         match = _CATEGORIES.fullmatch(entry)
         if match is None:
             return (
-                f"is {shown(entry)}, which is not a merchant category; "
-                "write four digits, such as 5942, or a range, such as 4000-4999."
+                "is not a merchant category; write four digits, such as 5942, or a range, such as "
+                "4000-4999."
             )
         first, last = match.groups()
         if last is not None and last < first:
-            return f"is {entry!r}, which ends before it begins; write {last}-{first}."
+            return "ends before it begins; write the lower code first."
         return None
 
     @override

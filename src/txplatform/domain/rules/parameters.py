@@ -19,7 +19,6 @@ MAX_COUNT = 1_000_000
 """The largest number of purchases that a velocity rule can allow in its window."""
 
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
-_LONGEST_SHOWN = 14  # including quotes; a card number has at least 13 digits
 
 
 class ParameterError(ValueError):
@@ -27,6 +26,7 @@ class ParameterError(ValueError):
 
     Attributes:
         field: The parameter's name in JSON, with the index of the entry if it is a list.
+        problem: What is wrong, without the value, which could be a card number.
         others: What else is wrong with the parameters of the same rule.
     """
 
@@ -35,12 +35,6 @@ class ParameterError(ValueError):
         self.field = field
         self.problem = problem
         self.others = others
-
-
-def shown(value: object) -> str:
-    """Return a value as error text, but hide values long enough to be a card number."""
-    text = repr(value)
-    return text if len(text) <= _LONGEST_SHOWN else "a long value"
 
 
 class Parameter:
@@ -91,7 +85,7 @@ class Number(Parameter):
     """A whole number within bounds.
 
     Attributes:
-        problem: The error text, a format string with `value`, `least` and `most`.
+        problem: The error text, a format string with `least` and `most`.
         higher_is_stricter: True for windows, False for limits.
         odd: A valid number that is likely a mistake, and the warning to give.
     """
@@ -111,7 +105,7 @@ class Number(Parameter):
     @override
     def problems(self, name: str, value: Any) -> Iterator[ParameterError]:
         if not self.least <= value <= self.most:
-            problem = self.problem.format(value=value, least=self.least, most=self.most)
+            problem = self.problem.format(least=self.least, most=self.most)
             yield ParameterError(name, problem)
 
     @override
@@ -134,8 +128,8 @@ class CurrencyCode(Parameter):
         if value is not None and not _CURRENCY.fullmatch(value):
             yield ParameterError(
                 name,
-                f"is {shown(value)}, which is not an ISO 4217 code; write three capital letters, "
-                "such as USD, or leave it out for accounts of any currency.",
+                "is not an ISO 4217 code; write three capital letters, such as USD, or leave it "
+                "out for accounts of any currency.",
             )
 
     @override
@@ -161,7 +155,7 @@ class Choice(Parameter):
             self.kind(value)
         except ValueError:
             members = ", ".join(member.value for member in self.kind)
-            yield ParameterError(name, f"is {shown(value)}; write one of {members}.")
+            yield ParameterError(name, f"is not known; write one of {members}.")
 
     @override
     def canonical(self, value: Any) -> Any:
@@ -172,9 +166,7 @@ class Choice(Parameter):
         return value is than or value is self.strictest
 
 
-_AMOUNT_PROBLEM = (
-    "is {value}, which is not a valid limit; write minor units from {least} to {most}."
-)
+_AMOUNT_PROBLEM = "is not a valid limit; write minor units from {least} to {most}."
 _NO_LARGER = (MAX_AMOUNT, "never refuses: no purchase can be larger than this limit.")
 
 PurchaseAmount = Annotated[int, Number(1, MAX_AMOUNT, _AMOUNT_PROBLEM, odd=_NO_LARGER)]
@@ -191,8 +183,8 @@ PurchaseCount = Annotated[
     Number(
         1,
         MAX_COUNT,
-        "is {value}, which is not a valid number of purchases; write 1 to {most} "
-        "(to allow none, deny the country, category or merchant).",
+        "is not a valid number of purchases; write 1 to {most} (to allow none, deny the country, "
+        "category or merchant).",
     ),
 ]
 
@@ -204,7 +196,7 @@ WindowMinutes = Annotated[
     Number(
         1,
         LONGEST_WINDOW,
-        "is {value}, but purchases are kept for 30 days; write minutes from 1 to {most}.",
+        "is not a valid window: purchases are kept for 30 days; write minutes from 1 to {most}.",
         higher_is_stricter=True,
         selects_purchases=True,
         odd=(1, _SHORT_WINDOW),

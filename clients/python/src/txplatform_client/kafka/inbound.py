@@ -15,7 +15,6 @@ from txplatform_client.fields import (
     BusinessId,
     CurrencyCode,
     Direction,
-    FreezeReason,
     Priced,
     Time,
     Version,
@@ -35,7 +34,8 @@ class AccountStatusChanged(Body, kw_only=True):
     Attributes:
         status_version: Counts up with each change of the account, from 1. The highest applies; a
             `closed` status always does.
-        reason_code: Decides the response code of declines while the account is frozen.
+        reason_code: A `FreezeReason` decides the response code of declines while the account is
+            frozen. Any other code is kept.
     """
 
     TOPIC: ClassVar[str] = "accounts.account-status-changed.v1"
@@ -43,7 +43,7 @@ class AccountStatusChanged(Body, kw_only=True):
     account_id: AccountId
     status: AccountStatus
     status_version: Version
-    reason_code: FreezeReason | None = None
+    reason_code: str | None = None
     reason: str | None = None
     changed_at: Time | None = None
 
