@@ -3,19 +3,47 @@
 from typing import Annotated
 
 from fastapi import Path
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-_ID = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"
+_MAX_ID = 64
+_BLANK = " "
 MAX_AMOUNT = 999_999_999_999_999
 """The largest amount that the platform's contracts allow, minor units."""
+
+
+def _in_url(given: str) -> str:
+    given = given.strip(_BLANK)
+    if given in {".", ".."}:
+        raise ValueError("must not be . or .., which have a meaning in URLs")
+    return given
+
+
+def _printable(given: str) -> str:
+    given = given.strip(_BLANK)
+    if not 1 <= len(given) <= _MAX_ID or not given.isprintable():
+        raise ValueError(f"must be 1 to {_MAX_ID} printable characters")
+    return given
+
 
 Id = Annotated[
     str,
     Field(
-        pattern=_ID, description="1 to 64 of `A-Z a-z 0-9 . _ : -`, the first a letter or digit."
+        pattern=rf"^ *[A-Za-z0-9._:-]{{1,{_MAX_ID}}} *$",
+        description=f"1 to {_MAX_ID} of `A-Z a-z 0-9 . _ : -`, not `.` or `..`.",
     ),
+    AfterValidator(_in_url),
 ]
-IdPath = Annotated[str, Path(pattern=_ID)]
+"""An id that stands in URLs. Blanks around it are not part of it."""
+IdPath = Annotated[Id, Path()]
+BodyId = Annotated[
+    str,
+    Field(min_length=1, description=f"1 to {_MAX_ID} printable characters."),
+    AfterValidator(_printable),
+]
+"""An id that stands only in bodies. Blanks around it are not part of it."""
+PaymentId = Annotated[BodyId, AfterValidator(_in_url)]
+"""The id of a payment, which is a `BodyId` of the platform, and stands in URLs of the bank."""
+PaymentIdPath = Annotated[PaymentId, Path()]
 Amount = Annotated[
     int, Field(strict=True, ge=1, le=MAX_AMOUNT, description="Minor units of the currency.")
 ]

@@ -22,6 +22,8 @@ from txbank.web.words import WORDS
 from txplatform_client import Money, NoResponseError, ProblemError
 
 _FOLDER = Path(__file__).parent
+_NO_SUCH_PAGE = (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
+"""Responses of services to an id or a cursor of the address that they do not know or take."""
 
 _TEXTS = {
     400: ("This request cannot be read", "Go back and try again."),
@@ -124,7 +126,7 @@ async def _no_such_page(request: Request, _: Exception) -> Response:
 
 
 async def _no_service(request: Request, error: Exception) -> Response:
-    if isinstance(error, ProblemError) and error.problem.status == HTTPStatus.NOT_FOUND:
+    if isinstance(error, ProblemError) and error.problem.status in _NO_SUCH_PAGE:
         return _error_page(request, HTTPStatus.NOT_FOUND)
     logger("web").warning("no page, since a service failed", reason=str(error))
     return _error_page(request, HTTPStatus.SERVICE_UNAVAILABLE)
