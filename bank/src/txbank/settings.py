@@ -5,9 +5,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, TypeVar
 
+import psycopg
 from dotenv import dotenv_values
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as SourceError
 
 from txbank.errors import TxBankError
 
@@ -97,9 +100,7 @@ class ServiceSettings(BaseSettings):
     @field_validator("database_url", "migration_database_url")
     @classmethod
     def _is_a_postgres_url(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not value.get_secret_value().startswith(
-            ("postgres://", "postgresql://")
-        ):
+        if value is not None and not _is_postgres_url(value.get_secret_value()):
             raise ValueError("has to be a URL such as postgresql://user:password@host:5432/name")
         return value
 
@@ -114,6 +115,14 @@ class ServiceSettings(BaseSettings):
         return (self.migration_database_url or self.database_url).get_secret_value()
 
 
+def _is_postgres_url(value: str) -> bool:
+    try:
+        conninfo_to_dict(value)
+    except psycopg.ProgrammingError:  # its text has the whole URL
+        return False
+    return value.startswith(("postgres://", "postgresql://"))
+
+
 AnySettings = TypeVar("AnySettings", bound=BaseSettings)
 
 
@@ -121,7 +130,7 @@ def refuse_unknown_settings(kinds: Iterable[type[ServiceSettings]]) -> None:
     """Check that each `TXBANK_*` variable that is set is a setting of one of these classes.
 
     Raises:
-        SettingsError: A variable is not known.
+        SettingsError: A variable is not known, or `.env` cannot be read.
     """
     classes: list[type[BaseSettings]] = [CommonSettings, *kinds]
     known = {
@@ -129,7 +138,14 @@ def refuse_unknown_settings(kinds: Iterable[type[ServiceSettings]]) -> None:
         for kind in classes
         for name in kind.model_fields
     } | {_SECRETS_DIR}
-    given = {name.upper() for name in (*os.environ, *dotenv_values(".env"))}
+    try:
+        given = {name.upper() for name in (*os.environ, *dotenv_values(".env"))}
+    except (OSError, UnicodeError) as error:
+        raise SettingsError(
+            "The file .env in the working directory cannot be read.",
+            why=f"{type(error).__name__}.",
+            next_step="Make it readable UTF-8 text, or remove it.",
+        ) from error
     unknown = sorted(
         name
         for name in given - known
@@ -155,6 +171,12 @@ def load(kind: type[AnySettings]) -> AnySettings:
         )
     try:
         return kind(_secrets_dir=folder)
+    except SourceError as error:
+        raise SettingsError(
+            f"A file in {folder} cannot be read.",
+            why=f"{error}.",
+            next_step="Make the files readable UTF-8 text.",
+        ) from None
     except ValidationError as error:
         prefix = kind.model_config["env_prefix"]
         problems = "; ".join(
