@@ -27,16 +27,16 @@ class SubscriptionNotFoundError(TxBankError):
 
 
 def _topics(given: tuple[str, ...]) -> tuple[str, ...]:
-    if unknown := set(given) - set(TOPICS):
-        raise ValueError(f"{min(unknown)} is none of {', '.join(TOPICS)}")
+    if not set(given) <= set(TOPICS):
+        raise ValueError(f"have one that is none of {', '.join(TOPICS)}")
     return tuple(sorted(set(given)))
 
 
 def _url(given: str) -> str:
     try:
         return str(httpx.URL(given))
-    except httpx.InvalidURL as error:
-        raise ValueError(f"is not a URL: {error}") from None
+    except httpx.InvalidURL:
+        raise ValueError("is not a URL such as https://example.com/hook") from None
 
 
 class NewSubscription(RequestBody):
