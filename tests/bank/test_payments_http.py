@@ -197,7 +197,7 @@ def test_simultaneous_copies_of_a_payment_are_one_payment(
         ({"amount": 10**15}, "validation", "/amount"),
         ({"bank_account": "DE89370400440532013001"}, "validation", "/bank_account"),
         ({"bank_account": "<b>1234</b>"}, "validation", "/bank_account"),
-        ({"payment_id": "a b"}, "validation", "/payment_id"),
+        ({"payment_id": "a\tb"}, "validation", "/payment_id"),
         ({"metadata": {}}, "validation", "/metadata"),
     ],
 )
