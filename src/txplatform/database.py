@@ -34,7 +34,7 @@ _WHOLE_TABLE_PLANS = (
 )
 """Planner settings that allow plans to read a whole table or index. Sorts stay allowed."""
 
-_DEFAULTS = {
+_DEFAULTS: dict[str, str | int] = {
     "connect_timeout": 5,
     "keepalives_idle": 5,
     "keepalives_interval": 2,

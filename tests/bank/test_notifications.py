@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 from standardwebhooks import Webhook
 
@@ -83,6 +84,19 @@ def subscribe(bank: Bank, url: str, *topics: str) -> str:
     wanted = {"url": url, "topics": topics or [PAYMENTS]}
     with bank.client("notifications") as client:
         return str(client.post("/v1/subscriptions", json=wanted).json()["secret"])
+
+
+def everything_stored(bank: Bank) -> list[Any]:
+    """Return all rows of all tables of notifications."""
+    with bank.connect("notifications") as connection:
+        tables = connection.execute(
+            "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'"
+        ).fetchall()
+        return [
+            row
+            for table in tables
+            for row in connection.execute(f"SELECT * FROM {table['name']}").fetchall()
+        ]
 
 
 def verify(secret: str, received: Received) -> dict[str, Any]:
@@ -160,17 +174,48 @@ def test_a_mail_waits_while_the_mail_server_is_down(new: Bank) -> None:
 def test_a_mail_that_is_refused_three_times_has_failed_and_can_be_retried(
     new: Bank, mail_server: MailServer
 ) -> None:
-    mail_server.refuses = True
+    mail_server.reply = "550 unknown"
     with new.running("accounts"), new.running("notifications"):
         account_id = open_account(new)
         tell(new, payment_applied(account_id))
         (failed,) = wait_until(lambda: deliveries(new), message="the failure")
         assert (failed["attempts"], mail_server.asked) == (3, 3)
         assert (failed["account_id"], failed["subscription_id"]) == (account_id, None)
-        assert "unknown" in failed["last_error"]
-        mail_server.refuses = False
+        assert "550" in failed["last_error"]
+        mail_server.reply = "250 ok"
         retry(new, failed)
         wait_until(lambda: mail_server.mails, message="the mail")
+
+
+@pytest.mark.parametrize(
+    ("address", "reply"),
+    [
+        ("ada@example.org", "550 5.1.1 <{address}> unknown"),
+        ("ada@example.org", "553 {address} refused"),
+        ("ada@example.org", "450 4.2.0 <{address}> greylisted, try again"),
+        ("ada@exämple.org", "250 ok"),  # the server does not have SMTPUTF8
+        ("a,b@example.org", "250 ok"),  # taken before addresses were checked
+    ],
+)
+def test_the_address_of_a_refused_mail_is_neither_stored_nor_logged_nor_told(
+    new: Bank, mail_server: MailServer, address: str, reply: str
+) -> None:
+    mail_server.reply = reply
+    new = replace(new, env={**new.env, "TXBANK_LOG_LEVEL": "debug"})
+    with new.running("accounts"), new.running("notifications") as process:
+        account_id = open_account(new)
+        with new.connect("accounts") as connection:
+            connection.execute("UPDATE accounts SET holder_email = %s", (address,))
+        tell(new, payment_applied(account_id))
+        (failed,) = wait_until(lambda: deliveries(new), message="the failure")
+        assert failed["attempts"] == 3
+        health = httpx.get(f"{new.url('notifications')}/readyz").text
+        log = process.stdout + process.stderr
+    domain = address.partition("@")[2]
+    for text in (str(failed), health, log, str(everything_stored(new))):
+        assert domain not in text
+    assert "Traceback" not in log
+    assert not mail_server.mails
 
 
 def test_nobody_is_told_of_an_account_that_the_bank_does_not_know(
@@ -250,7 +295,7 @@ def test_a_name_that_leads_into_the_own_network_is_refused_at_the_sending(
     with strict.running("notifications"):
         tell(new, payment_applied("acc"))
         (failed,) = wait_until(lambda: deliveries(strict), message="the failure")
-    assert "localhost is not a public one" in failed["last_error"]
+    assert "host is not a public one" in failed["last_error"]
     assert not receiver.requests
 
 
@@ -261,9 +306,12 @@ def test_a_subscriber_that_does_not_respond_holds_up_no_other(
         silent.responds.clear()
         subscribe(new, silent.url)
         subscribe(new, receiver.url)
-        tell(new, *(payment_applied("acc", number) for number in range(1, 16)))
-        wait_until(lambda: len(receiver.requests) == 15, message="the webhooks of the other")
+        tell(new, *(payment_applied("acc", number) for number in range(1, 301)))
+        wait_until(lambda: len(receiver.requests) == 300, message="the webhooks of the other")
         assert silent.requests
+        with new.connect("notifications") as connection:
+            (kept,) = connection.execute("SELECT count(*) FROM deliveries").fetchall()
+        assert kept["count"] >= 300  # none to the silent one has arrived
 
 
 def test_a_process_killed_while_it_sends_sends_again_with_the_same_id(
@@ -315,3 +363,27 @@ def test_a_deleted_subscription_gets_nothing_more(new: Bank, receiver: Receiver)
         path = f"/v1/subscriptions/{subscription['subscription_id']}"
         assert client.delete(path).status_code == 204
         assert not deliveries(new)
+
+
+@pytest.mark.parametrize(("settings", "left"), [({}, {29, 0}), ({"FAILED_DAYS": "7"}, {0})])
+def test_old_failed_deliveries_are_deleted_in_pieces(
+    postgres: PostgresServer, settings: dict[str, str], left: set[int]
+) -> None:
+    bank = new_bank(postgres)
+    others = {f"TXBANK_NOTIFICATIONS_{name}": value for name, value in settings.items()}
+    bank = replace(bank, env={**bank.env, **others})
+    with bank.connect("notifications") as connection:
+        connection.execute(
+            "INSERT INTO deliveries"
+            " (event_id, topic, account_id, body, traceparent, state, next_attempt_at)"
+            " SELECT days, 'topic', 'acc', '', '', 'failed', now() - make_interval(days => days)"
+            " FROM unnest('{0, 29, 31}'::int[]) AS days, generate_series(1, 1100) AS number"
+        )
+
+    def kept() -> set[int]:
+        with bank.connect("notifications") as connection:
+            rows = connection.execute("SELECT DISTINCT event_id FROM deliveries").fetchall()
+            return {int(row["event_id"]) for row in rows}
+
+    with bank.running("notifications"):
+        wait_until(lambda: kept() == left, message="the deletion")

@@ -94,3 +94,32 @@ def test_an_unknown_delivery_is_not_found(notifications: httpx.Client) -> None:
     assert (response.status_code, response.json()["type"]) == (404, "delivery-not-found")
     too_large = notifications.post(f"/v1/deliveries/{2**63}/retry")
     assert too_large.status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("url", "type_"),
+    [
+        ("https://example.com:99999999999999999999", "webhook-refused"),
+        ("https://93.184.216.34:99999/", "webhook-refused"),
+        ("https://93.184.216.34:0/", "webhook-refused"),
+        ("https://93.184.216.34:x/", "validation"),
+        ("https://[::1", "validation"),
+        ("https://", "webhook-refused"),
+        ("https://:443/", "webhook-refused"),
+        ("https://user:password@93.184.216.34/", "webhook-refused"),
+        ("https://xn--a/", "webhook-refused"),
+        (f"https://{'a' * 64}.com/", "webhook-refused"),
+        (f"https://{'ä' * 64}.com/", "validation"),
+        ("https://a..b/", "webhook-refused"),
+        ("https://localhost./", "webhook-refused"),
+        ("https://%6cocalhost/", "webhook-refused"),
+        ("https://a\u2028b/", "validation"),
+    ],
+)
+def test_a_url_that_webhooks_cannot_be_sent_to_is_refused_and_not_repeated(
+    notifications: httpx.Client, url: str, type_: str
+) -> None:
+    response = notifications.post(PATH, json=new_subscription(url=url))
+    assert (response.status_code, response.json()["type"]) == (422, type_)
+    assert [each["pointer"] for each in response.json()["errors"]] == ["/url"]
+    assert "password" not in response.json()["detail"].replace("user name or password", "")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote, unquote
 from uuid import uuid4
 
 import httpx
 import pytest
 
 from harness.bank import Bank, new_payment
+from harness.web import WebUser
 
 
 def known_account(bank: Bank, *, days: int = 365, currency: str = "EUR") -> str:
@@ -194,7 +197,7 @@ def test_simultaneous_copies_of_a_payment_are_one_payment(
         ({"amount": 10**15}, "validation", "/amount"),
         ({"bank_account": "DE89370400440532013001"}, "validation", "/bank_account"),
         ({"bank_account": "<b>1234</b>"}, "validation", "/bank_account"),
-        ({"payment_id": "a b"}, "validation", "/payment_id"),
+        ({"payment_id": "a\tb"}, "validation", "/payment_id"),
         ({"metadata": {}}, "validation", "/metadata"),
     ],
 )
@@ -244,5 +247,43 @@ def test_lists_are_newest_first_page_by_page_and_by_state(
     assert found == amounts[::-1]
     held = payments.get("/v1/payments", params={"account_id": account_id, "state": "held"}).json()
     assert [each["amount"] for each in held["items"]] == [50_002, 50_001]
-    wrong = payments.get("/v1/payments", params={"cursor": "none"})
-    assert (wrong.status_code, wrong.json()["type"]) == (422, "invalid-cursor")
+    first = payments.get("/v1/payments", params={"account_id": account_id, "limit": 1}).json()
+    for filters in ({"account_id": "other"}, {"account_id": account_id, "state": "held"}, {}):
+        query = {**filters, "cursor": first["next_cursor"]}
+        wrong = payments.get("/v1/payments", params=query)
+        assert (wrong.status_code, wrong.json()["type"]) == (422, "invalid-cursor")
+
+
+@pytest.mark.parametrize(
+    "begin", ["2026/11/INV 0042-", "(a+b)?c=d&e#", "x%2F", "a//b/../", "/release", "ü,'", "..", "-"]
+)
+def test_every_id_that_the_platform_takes_can_be_a_payment(
+    bank: Bank, payments: httpx.Client, begin: str
+) -> None:
+    payment_id = f"{begin}{uuid4()}"
+    held = submitted(payments, known_account(bank), payment_id=payment_id, amount=50_001)
+    path = f"/v1/payments/{quote(payment_id, safe='')}"
+    assert payments.get(path).json()["payment_id"] == payment_id == held["payment_id"]
+    released = payments.post(f"{path}/release", json={"reason": "Known to us."})
+    assert (released.status_code, released.json()["state"]) == (200, "accepted")
+
+
+@pytest.mark.parametrize("payment_id", ["", " ", ".", "..", "a\x00b", "a\nb", "x" * 65])
+def test_another_text_is_no_id_of_a_payment(payments: httpx.Client, payment_id: str) -> None:
+    response = payments.post(
+        "/v1/payments", json=new_payment("acc", None) | {"payment_id": payment_id}
+    )
+    assert (response.status_code, response.json()["type"]) == (422, "validation")
+    assert [each["pointer"] for each in response.json()["errors"]] == ["/payment_id"]
+
+
+def test_staff_release_a_payment_whatever_its_id_is(
+    bank: Bank, payments: httpx.Client, staff: WebUser
+) -> None:
+    payment_id = f"a//b/../c?d%#{uuid4()}"
+    submitted(payments, known_account(bank), payment_id=payment_id, amount=50_001)
+    actions = re.findall(r'formaction="([^"]+)"', staff.client.get("/staff/payments").text)
+    (release,) = [each for each in actions if unquote(each).endswith(f"{payment_id}/release")]
+    assert staff.client.post(release, data={"reason": "Known to us."}).status_code == 303
+    path = f"/v1/payments/{quote(payment_id, safe='')}"
+    assert payments.get(path).json()["state"] == "accepted"

@@ -38,7 +38,7 @@ def path_of(route: str, account: OwnAccount) -> str:
         "delivery_id": "1",
         "action": "release",
     }
-    return route.format(**values)
+    return route.replace(":path}", "}").format(**values)
 
 
 def test_the_routes_that_are_tried_are_all_of_the_application() -> None:
@@ -202,3 +202,11 @@ def test_a_user_is_added_by_a_command(bank: Bank) -> None:
         assert "Traceback" not in err
     with logged_in(bank, name) as user:
         assert user.client.get("/staff").status_code == 200
+
+
+@pytest.mark.parametrize("transaction_id", ["_x1", "-a:b"])
+def test_every_transaction_that_the_platform_can_list_has_a_page(
+    holder: WebUser, own_account: OwnAccount, transaction_id: str
+) -> None:
+    path = f"/accounts/{own_account.account_id}/transactions/{transaction_id}"
+    assert holder.client.get(path).status_code == 503  # the platform is asked, and is not there

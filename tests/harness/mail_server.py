@@ -17,14 +17,14 @@ class MailServer:
 
     Attributes:
         mails: The mails, in order of arrival.
-        refuses: True to refuse every recipient.
+        reply: The response to each recipient, with `{address}` for the recipient's address.
         asked: How often a recipient was named.
     """
 
     def __init__(self) -> None:
         self.port = free_port()
         self.mails: list[EmailMessage] = []
-        self.refuses = False
+        self.reply = "250 ok"
         self.asked = 0
         self._server: ThreadingTCPServer | None = None
 
@@ -56,7 +56,8 @@ class MailServer:
                             self._say("250 kept")
                         case b"RCPT":
                             state.asked += 1
-                            self._say("550 unknown" if state.refuses else "250 ok")
+                            address = line.partition(b"<")[2].partition(b">")[0].decode()
+                            self._say(state.reply.format(address=address))
                         case b"QUIT":
                             self._say("221 bye")
                             return

@@ -152,9 +152,9 @@ def test_an_owner_that_may_not_create_roles_is_told_what_an_administrator_has_to
             for _ in range(2):
                 with pytest.raises(MigrationError) as refused:
                     migrate(url, service)
-                statement = re.search("`((?:CREATE|GRANT) [^`]+)`", str(refused.value))
-                assert statement
-                connection.execute(statement[1])
+                named = re.search("`((?:CREATE|GRANT) [^`]+)`", str(refused.value))
+                assert named
+                connection.execute(named[1])
         assert migrate(url, service) == []
         with psycopg.connect(service) as connection:
             assert connection.execute("SELECT count(*) FROM events").fetchone() == (0,)

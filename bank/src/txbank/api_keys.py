@@ -14,6 +14,7 @@ from starlette.requests import Request
 from txbank.database import Connection
 from txbank.errors import TxBankError
 from txbank.problems import FORBIDDEN, UNAUTHENTICATED, ProblemError
+from txbank.strict_requests import check_request
 
 _KEY_BYTES = 32
 """256 random bits cannot be guessed, so a fast hash is enough."""
@@ -62,7 +63,7 @@ def revoke_key(connection: Connection, key_id: UUID) -> None:
         )
 
 
-def _check(
+def _check_key(
     request: Request,
     scopes: SecurityScopes,
     _: Annotated[object, Depends(HTTPBearer(auto_error=False, scheme_name="ApiKey"))],
@@ -90,8 +91,12 @@ def _check(
         )
 
 
+async def _check(request: Request, _: Annotated[None, Security(_check_key)]) -> None:
+    await check_request(request)
+
+
 def requires(scope: str) -> Any:
-    """Return a dependency that refuses callers whose key lacks the scope."""
+    """Return a dependency that refuses malformed requests, and keys that lack the scope."""
     return Security(_check, scopes=[scope])
 
 

@@ -3,17 +3,27 @@
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from uuid import UUID
 
 import psycopg
+from psycopg.errors import UndefinedColumn, UndefinedTable
 from psycopg.rows import dict_row
 
 from txbank import accounts, api_keys, notifications, payments, process, web
+from txbank.database import Connection
 from txbank.errors import TxBankError
 from txbank.service import Service
 from txbank.settings import CommonSettings, load, refuse_unknown_settings
-from txbank.web.users import OwnAccount, Role, add_account, add_user, check_new_user
+from txbank.web.users import (
+    BadUserError,
+    OwnAccount,
+    Role,
+    add_account,
+    add_user,
+    check_new_user,
+)
 from txplatform_client import TxPlatformClientError
 
 SERVICES: dict[str, Service] = {
@@ -23,6 +33,10 @@ SERVICES: dict[str, Service] = {
 """All services of the bank, by name. To add one, write its package and list it here."""
 
 _SCOPES = {scope: each for each in SERVICES.values() for scope in each.scopes}
+
+
+class DatabaseError(TxBankError):
+    """The database of a service cannot be used as it is."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -41,9 +55,11 @@ def main(words: Sequence[str] | None = None) -> int:
                 return process.run([*SERVICES.values()])
             case name:
                 return process.run([SERVICES[name]])
-    except (TxBankError, TxPlatformClientError, psycopg.OperationalError) as error:
+    except (TxBankError, TxPlatformClientError) as error:
         sys.stderr.write(f"{error}\n")
-        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted.\n")
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -57,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     keys = commands.add_parser("keys", help="create, list and revoke API keys")
     actions = keys.add_subparsers(dest="action", required=True)
     create = actions.add_parser("create", help="create a key and print it once, as JSON")
-    create.add_argument("--name", required=True)
+    create.add_argument("--name", required=True, type=_text)
     create.add_argument("--scope", action="append", required=True, choices=_SCOPES, dest="scopes")
     actions.add_parser("list", help="list a service's keys as JSON lines").add_argument(
         "service", choices=SERVICES
@@ -69,16 +85,23 @@ def _parser() -> argparse.ArgumentParser:
     add = users.add_subparsers(dest="action", required=True).add_parser(
         "add", help="add a user, whose password is the first line of the standard input"
     )
-    add.add_argument("name")
+    add.add_argument("name", type=_text)
     add.add_argument("--role", required=True, choices=[*Role])
-    add.add_argument("--account", action="append", default=[], dest="accounts")
+    add.add_argument("--account", action="append", default=[], dest="accounts", type=_text)
     return parser
+
+
+def _text(given: str) -> str:
+    if not given.isprintable():
+        raise argparse.ArgumentTypeError("is not a line of text")
+    return given
 
 
 def _migrate(names: Sequence[str]) -> int:
     for name in names:
         service = SERVICES[name]
-        revisions = service.schema.migrate(load(service.settings))
+        with _explained(service):
+            revisions = service.schema.migrate(load(service.settings))
         sys.stdout.write(f"{name}: {', '.join(revisions)}\n")
     return 0
 
@@ -103,7 +126,10 @@ def _keys(arguments: argparse.Namespace) -> int:
 
 
 def _add_user(arguments: argparse.Namespace) -> int:
-    password = sys.stdin.readline().rstrip("\n")
+    try:
+        password = sys.stdin.buffer.readline().decode().rstrip("\n")
+    except UnicodeDecodeError:
+        raise BadUserError("The password is not UTF-8 text.", fields=["password"]) from None
     check_new_user(arguments.name, password)
     services = web.services_of(load(CommonSettings), load(web.WebSettings))
     accounts = [services.read_account(each) for each in arguments.accounts]
@@ -118,8 +144,34 @@ def _add_user(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _connect(service: Service) -> psycopg.Connection[psycopg.rows.DictRow]:
-    return psycopg.connect(load(service.settings).service_url, row_factory=dict_row)
+@contextmanager
+def _connect(service: Service) -> Iterator[Connection]:
+    """Open a connection to the database of a service, which commits unless an error leaves it.
+
+    Raises:
+        DatabaseError: The database is down or not migrated, or refuses a statement.
+    """
+    url = load(service.settings).service_url
+    with _explained(service), psycopg.connect(url, row_factory=dict_row) as connection:
+        yield connection
+
+
+@contextmanager
+def _explained(service: Service) -> Iterator[None]:
+    """Turn errors of a service's database into one that says what to do."""
+    try:
+        yield
+    except (UndefinedTable, UndefinedColumn) as error:
+        raise DatabaseError(
+            f"The database of {service.name} is not migrated to this version.",
+            next_step=f"Run `txbank migrate {service.name}`.",
+        ) from error
+    except psycopg.Error as error:
+        raise DatabaseError(
+            f"The database of {service.name} cannot be used.",
+            why=f"{str(error).strip().rstrip('.')}.",
+            next_step=f"Check TXBANK_{service.name.upper()}_DATABASE_URL and that the server runs.",
+        ) from error
 
 
 if __name__ == "__main__":

@@ -33,3 +33,15 @@ class IdReusedError(TxBankError):
             next_step=f"Use a new {name} for another request.",
             fields=differing,
         )
+
+
+class InvalidCursorError(TxBankError):
+    """The cursor belongs to another list or to other filters, or is no cursor."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The cursor is not one of this list.",
+            why="A cursor belongs to one list with its filters.",
+            next_step="Send next_cursor unchanged, with the same filters; or leave it out.",
+            fields=["cursor"],
+        )

@@ -7,10 +7,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from txbank.card_numbers import holds_card_number
 
+_MAX_ID = 64
+_BLANK = " "
 MAX_AMOUNT = 999_999_999_999_999
 """The largest amount that the platform's contracts allow, minor units."""
 
-_ID = r"^[A-Za-z0-9._:-]{1,64}$"
+_ID = rf"^ *[A-Za-z0-9._:-]{{1,{_MAX_ID}}} *$"
 _CURRENCY = r"^[A-Z]{3}$"
 _LINE = r"^[^\x00-\x1f\x7f]+$"
 EMAIL = r"^[^\s@\x00]+@[^\s@\x00]+\.[^\s@\x00]+$"
@@ -18,7 +20,7 @@ BANK_ACCOUNT = r"^[A-Za-z0-9 -]{4,42}$"
 RETURN_CODE = r"^[A-Z]{2}[0-9]{2}$"
 
 FORMS = {
-    _ID: "1 to 64 letters A to Z or a to z, digits and . _ : -",
+    _ID: f"1 to {_MAX_ID} letters A to Z or a to z, digits and . _ : -",
     _CURRENCY: "three capital letters",
     _LINE: "one line of text, without control characters",
     EMAIL: "an e-mail address, such as ada@example.org",
@@ -26,12 +28,6 @@ FORMS = {
     RETURN_CODE: "two capital letters and two digits, such as AC04",
 }
 """The patterns in words, for problem texts."""
-
-
-def _id(value: str) -> str:
-    if value in {".", ".."}:
-        raise ValueError("must not be . or .., which have a meaning in URLs")
-    return value
 
 
 def refuse_card_number(value: str) -> str:
@@ -45,10 +41,39 @@ def refuse_card_number(value: str) -> str:
     return value
 
 
+def _in_url(given: str) -> str:
+    given = given.strip(_BLANK)
+    if given in {".", ".."}:
+        raise ValueError("must not be . or .., which have a meaning in URLs")
+    return given
+
+
+def _printable(given: str) -> str:
+    given = given.strip(_BLANK)
+    if not 1 <= len(given) <= _MAX_ID or not given.isprintable():
+        raise ValueError(f"must be 1 to {_MAX_ID} printable characters")
+    return given
+
+
 Id = Annotated[
-    str, Field(pattern=_ID, description="1 to 64 of `A-Z a-z 0-9 . _ : -`."), AfterValidator(_id)
+    str,
+    Field(
+        pattern=_ID,
+        description=f"1 to {_MAX_ID} of `A-Z a-z 0-9 . _ : -`, not `.` or `..`.",
+    ),
+    AfterValidator(_in_url),
 ]
-IdPath = Annotated[str, Path(pattern=_ID), AfterValidator(_id)]
+"""An id that stands in URLs. Blanks around it are not part of it."""
+IdPath = Annotated[Id, Path()]
+BodyId = Annotated[
+    str,
+    Field(min_length=1, description=f"1 to {_MAX_ID} printable characters."),
+    AfterValidator(_printable),
+]
+"""An id that stands only in bodies. Blanks around it are not part of it."""
+PaymentId = Annotated[BodyId, AfterValidator(_in_url)]
+"""The id of a payment, which is a `BodyId` of the platform, and stands in URLs of the bank."""
+PaymentIdPath = Annotated[PaymentId, Path()]
 Amount = Annotated[
     int, Field(strict=True, ge=1, le=MAX_AMOUNT, description="Minor units of the currency.")
 ]

@@ -11,13 +11,15 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from txbank.errors import IdReusedError, TxBankError
+from txbank.errors import IdReusedError, InvalidCursorError, TxBankError
 from txbank.field_problems import describe
 from txbank.tracing import correlation_id, logger, traceparent
 
 MEDIA_TYPE = "application/problem+json"
 MAX_BODY_BYTES = 65_536
 _RETRY_AFTER_S = 1
+_MAX_ERRORS = 50
+_LONGEST_NAME = 64
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,13 @@ NOT_FOUND = ProblemType("not-found", 404, "There is no such resource")
 METHOD_NOT_ALLOWED = ProblemType("method-not-allowed", 405, "The resource lacks the method")
 ID_REUSED = ProblemType("id-reused", 409, "The id was already used with other content")
 BODY_TOO_LARGE = ProblemType("body-too-large", 413, "The body is too large")
+UNSUPPORTED_MEDIA_TYPE = ProblemType(
+    "unsupported-media-type", 415, "The body is not application/json"
+)
 VALIDATION = ProblemType("validation", 422, "The request has invalid fields")
+INVALID_CURSOR = ProblemType(
+    "invalid-cursor", 422, "The cursor belongs to another list or to other filters"
+)
 INTERNAL = ProblemType("internal", 500, "The service failed")
 STORE_UNAVAILABLE = ProblemType("store-unavailable", 503, "The database is unavailable")
 
@@ -96,7 +104,7 @@ def respond_with_problems(app: FastAPI, types: Mapping[type[TxBankError], Proble
         app: The application of one service.
         types: The problem type of each error of the service's domain.
     """
-    types = {**types, IdReusedError: ID_REUSED}
+    types = {**types, IdReusedError: ID_REUSED, InvalidCursorError: INVALID_CURSOR}
     log = logger("api")
 
     async def handle(_: Request, error: Exception) -> JSONResponse:
@@ -139,23 +147,27 @@ def respond_with_problems(app: FastAPI, types: Mapping[type[TxBankError], Proble
 
 
 def _invalid(error: RequestValidationError) -> JSONResponse:
-    problems = error.errors()
-    if any(each["type"] == "json_invalid" for each in problems):
-        type_, what, next_step = _FRAMEWORK[400]
-        return _response(type_, TxBankError(what, next_step=next_step))
     fields = [
         # The first item of a location is where the field stands, such as `body` or `query`.
         InvalidField(
-            pointer="".join(f"/{part}" for part in each["loc"][1:]),
+            pointer="".join(f"/{_name(str(part))}" for part in each["loc"][1:]),
             message=describe(each, error.body),
         )
-        for each in problems
+        for each in error.errors()[:_MAX_ERRORS]
     ]
     invalid = TxBankError(
         "The request has fields that are missing, unknown or invalid; nothing was recorded.",
         next_step="Correct the fields named in errors; /openapi.json describes each.",
     )
     return _response(VALIDATION, invalid, fields)
+
+
+def _name(part: str) -> str:
+    """Return the name of a field for a pointer: escaped, and cut, since callers invent names."""
+    part = "".join(each if each.isprintable() else " " for each in part)
+    if len(part) > _LONGEST_NAME:
+        part = part[:_LONGEST_NAME] + "…"
+    return part.replace("~", "~0").replace("/", "~1")
 
 
 def _response(

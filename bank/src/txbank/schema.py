@@ -8,17 +8,24 @@ import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import scalar_row
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError
 
 from txbank.database import Connection
+from txbank.errors import TxBankError
 from txbank.settings import ServiceSettings
 
 _FRAME = Path(__file__).parent / "migrations"
 _LOCK = 0x7478_626D
 """Advisory lock that keeps two processes from migrating the same database at once."""
+
+
+class NewerDatabaseError(TxBankError):
+    """A newer version of the bank has migrated the database."""
 
 
 @dataclass(frozen=True)
@@ -35,17 +42,31 @@ class Schema:
         """Apply the pending migrations in one transaction, and grant the tables to the service.
 
         Returns:
-            The revisions that are in force, one shared by all services and one of the service.
+            The revisions that are in force, one for the frame and one for the service.
+
+        Raises:
+            NewerDatabaseError: The database has revisions that this version does not know.
+            psycopg.Error: The database cannot be reached, or refuses a statement.
         """
         engine = create_engine(
             "postgresql+psycopg://", creator=lambda: psycopg.connect(settings.owner_url)
         )
         config = self._config()
-        with engine.begin() as connection:
-            connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
-            config.attributes["connection"] = connection
-            command.upgrade(config, "heads")
-        engine.dispose()
+        try:
+            with engine.begin() as connection:
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+                config.attributes["connection"] = connection
+                command.upgrade(config, "heads")
+        except DBAPIError as error:
+            raise error.orig or error from None  # as psycopg raised it
+        except CommandError as error:
+            raise NewerDatabaseError(
+                "The database has revisions that this version does not know.",
+                why=f"{error}.",
+                next_step="Use the version that migrated it, or a newer one.",
+            ) from error
+        finally:
+            engine.dispose()
         with psycopg.connect(settings.owner_url, row_factory=scalar_row) as owner:
             role = conninfo_to_dict(settings.service_url).get("user")
             if role and settings.migration_database_url is not None:

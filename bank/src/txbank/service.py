@@ -118,11 +118,12 @@ class Api:
         address = (settings.host, settings.port)
         try:
             self._socket = socket.create_server(address, backlog=2048)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             raise CannotListenError(
                 f"The {service} service cannot listen on {settings.host}:{settings.port}.",
-                why=f"{error.strerror}.",
-                next_step=f"Set TXBANK_{service.upper()}_PORT to a free port.",
+                why=f"{getattr(error, 'strerror', None) or error}.",
+                next_step=f"Set TXBANK_{service.upper()}_PORT to a free port, and TXBANK_"
+                f"{service.upper()}_HOST to an address of this host.",
             ) from error
         self.url = f"http://{settings.host}:{self._socket.getsockname()[1]}"
         self._server = uvicorn.Server(

@@ -10,6 +10,7 @@ from dotenv import dotenv_values
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as SourceError
 
 from txbank.errors import TxBankError
 
@@ -133,7 +134,7 @@ def refuse_unknown_settings(kinds: Iterable[type[ServiceSettings]]) -> None:
     """Check that each `TXBANK_*` variable that is set is a setting of one of these classes.
 
     Raises:
-        SettingsError: A variable is not known.
+        SettingsError: A variable is not known, or `.env` cannot be read.
     """
     classes: list[type[BaseSettings]] = [CommonSettings, *kinds]
     known = {
@@ -141,7 +142,14 @@ def refuse_unknown_settings(kinds: Iterable[type[ServiceSettings]]) -> None:
         for kind in classes
         for name in kind.model_fields
     } | {_SECRETS_DIR}
-    given = {name.upper() for name in (*os.environ, *dotenv_values(".env"))}
+    try:
+        given = {name.upper() for name in (*os.environ, *dotenv_values(".env"))}
+    except (OSError, UnicodeError) as error:
+        raise SettingsError(
+            "The file .env in the working directory cannot be read.",
+            why=f"{type(error).__name__}.",
+            next_step="Make it readable UTF-8 text, or remove it.",
+        ) from error
     unknown = sorted(
         name
         for name in given - known
@@ -167,6 +175,12 @@ def load(kind: type[AnySettings]) -> AnySettings:
         )
     try:
         return kind(_secrets_dir=folder)
+    except SourceError as error:
+        raise SettingsError(
+            f"A file in {folder} cannot be read.",
+            why=f"{error}.",
+            next_step="Make the files readable UTF-8 text.",
+        ) from None
     except ValidationError as error:
         prefix = kind.model_config["env_prefix"]
         problems = "; ".join(

@@ -5,16 +5,18 @@ platform applies the highest version whatever the order of arrival. So the last 
 """
 
 from datetime import datetime
+from email.errors import MessageError
+from email.headerregistry import Address
 from typing import Annotated, Any
 from uuid import uuid4
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from txbank import outbox
 from txbank.accounts.products import Product, check_limit
 from txbank.database import Connection
 from txbank.errors import TxBankError
-from txbank.fields import EMAIL, AmountOrZero, Currency, FreeText, Id, RequestBody
+from txbank.fields import EMAIL, AmountOrZero, BodyId, Currency, FreeText, Id, RequestBody
 from txbank.idempotency import check_same
 from txplatform_client.fields import AccountStatus, FreezeReason
 from txplatform_client.kafka import AccountOpened, AccountStatusChanged, CreditLimitChanged
@@ -32,11 +34,22 @@ class StatusChangedError(TxBankError):
     """The status is no longer the one that the change was meant for."""
 
 
+def _email(given: str) -> str:
+    """Return an address to which a mail can be written (RFC 5322)."""
+    try:
+        understood = Address(addr_spec=given).addr_spec
+    except (ValueError, IndexError, MessageError):  # the parser of headers raises all of these
+        understood = ""
+    if understood != given:
+        raise ValueError("is not an e-mail address such as ada@example.org")
+    return given
+
+
 class Holder(RequestBody):
     """The holder of an account. These fields are stored only here, and never published."""
 
     name: FreeText
-    email: Annotated[str, Field(max_length=254, pattern=EMAIL)]
+    email: Annotated[str, Field(max_length=254, pattern=EMAIL), AfterValidator(_email)]
 
 
 class NewAccount(RequestBody):
@@ -54,7 +67,7 @@ class NewCreditLimit(RequestBody):
 
     credit_limit: AmountOrZero
     reason: FreeText
-    change_id: Id | None = None
+    change_id: BodyId | None = None
 
 
 class NewStatus(RequestBody):
@@ -74,7 +87,7 @@ class NewStatus(RequestBody):
         ge=0,
         description="If given, the change is made only while this is the newest `status_version`.",
     )
-    change_id: Id | None = None
+    change_id: BodyId | None = None
 
 
 class CreditLimit(BaseModel):
@@ -115,7 +128,7 @@ class Account(BaseModel):
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> "Account":
         """Return the account that a row of `current_accounts` describes."""
-        holder = Holder(name=row["holder_name"], email=row["holder_email"])
+        holder = Holder.model_construct(name=row["holder_name"], email=row["holder_email"])
         return cls(holder=holder, **row)
 
 

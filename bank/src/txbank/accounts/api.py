@@ -1,8 +1,9 @@
 """The HTTP API of the accounts service."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from operator import attrgetter
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from pydantic import BaseModel
 from starlette.responses import Response
 
@@ -18,19 +19,20 @@ from txbank.accounts.account import (
 )
 from txbank.api_keys import requires
 from txbank.database import DatabaseOf
-from txbank.fields import Id, IdPath
+from txbank.fields import IdPath
 from txbank.idempotency import note_replay
-from txbank.json_route import JsonRoute
+from txbank.lists import Cursor, Cursors, Limit
+from txbank.strict_requests import StrictRoute
 
 READ, WRITE = "accounts:read", "accounts:write"
 
-router = APIRouter(route_class=JsonRoute, prefix="/v1/accounts", tags=["accounts"])
+router = APIRouter(prefix="/v1/accounts", tags=["accounts"], route_class=StrictRoute)
 
 
 class AccountPage(BaseModel):
     """A page of accounts, in the order of their ids. `next_cursor` is null on the last page."""
 
-    items: list[Account]
+    items: Sequence[Account]
     next_cursor: str | None
 
 
@@ -44,18 +46,14 @@ def open_account(database: DatabaseOf, response: Response, body: NewAccount) -> 
 
 
 @router.get("", dependencies=[requires(READ)])
-def list_accounts(
-    database: DatabaseOf,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
-    cursor: Id | None = None,
-) -> AccountPage:
+def list_accounts(database: DatabaseOf, limit: Limit = 100, cursor: Cursor = None) -> AccountPage:
     """List all accounts, in the order of their ids."""
+    cursors = Cursors("accounts")
+    after = cursors.read(cursor, str)
     with database.transaction() as connection:
-        items = account.list_accounts(connection, after=cursor, limit=limit + 1)
-    more = len(items) > limit
-    return AccountPage(
-        items=items[:limit], next_cursor=items[limit - 1].account_id if more else None
-    )
+        found = account.list_accounts(connection, after=after, limit=limit + 1)
+    items, next_cursor = cursors.page(found, limit, attrgetter("account_id"))
+    return AccountPage(items=items, next_cursor=next_cursor)
 
 
 @router.get("/{account_id}", dependencies=[requires(READ)])

@@ -1,6 +1,7 @@
 """The notifications service: tells cardholders and subscribers what the platform published."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -56,6 +57,11 @@ class NotificationsSettings(ServiceSettings):
         description="Seconds until the second attempt of a delivery; five times as long until the "
         "third. A delivery that waits for accounts or the mail server is tried at this interval.",
     )
+    failed_days: int = Field(
+        default=30,
+        ge=1,
+        description="Days for which failed deliveries are kept after the last attempt.",
+    )
     internal_webhooks: bool = Field(
         default=False,
         description="True to allow webhooks to private addresses, and by plain HTTP.",
@@ -95,7 +101,11 @@ def _prepare(app: FastAPI, _: CommonSettings, settings: NotificationsSettings) -
         Webhooks(internal_allowed=settings.internal_webhooks),
     )
     database, registry = app.state.database, app.state.registry
-    return [Deliverer(each, database, registry, retry_s=settings.retry_s) for each in channels]
+    failed_for = timedelta(days=settings.failed_days)
+    return [
+        Deliverer(each, database, registry, retry_s=settings.retry_s, failed_for=failed_for)
+        for each in channels
+    ]
 
 
 SERVICE = Service(

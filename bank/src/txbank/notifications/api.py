@@ -1,8 +1,10 @@
 """The HTTP API of the notifications service."""
 
+from collections.abc import Sequence
+from operator import attrgetter
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,7 +13,7 @@ from txbank.api_keys import requires
 from txbank.database import DatabaseOf
 from txbank.fields import IdPath
 from txbank.idempotency import note_replay
-from txbank.json_route import JsonRoute
+from txbank.lists import Cursor, Cursors, Limit
 from txbank.notifications import delivery, subscription
 from txbank.notifications.delivery import Delivery, DeliveryState
 from txbank.notifications.subscription import (
@@ -19,10 +21,11 @@ from txbank.notifications.subscription import (
     Subscription,
     SubscriptionWithSecret,
 )
+from txbank.strict_requests import StrictRoute
 
 READ, WRITE = "notifications:read", "notifications:write"
 
-router = APIRouter(route_class=JsonRoute, prefix="/v1", tags=["notifications"])
+router = APIRouter(prefix="/v1", tags=["notifications"], route_class=StrictRoute)
 
 _LAST_ID = 2**63 - 1
 
@@ -36,8 +39,8 @@ class SubscriptionList(BaseModel):
 class DeliveryPage(BaseModel):
     """A page of deliveries, oldest first. `next_cursor` is null on the last page."""
 
-    items: list[Delivery]
-    next_cursor: int | None
+    items: Sequence[Delivery]
+    next_cursor: str | None
 
 
 def _internal_allowed(request: Request) -> bool:
@@ -83,16 +86,16 @@ def unsubscribe(database: DatabaseOf, subscription_id: IdPath) -> None:
 def list_deliveries(
     database: DatabaseOf,
     state: DeliveryState = DeliveryState.FAILED,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
-    cursor: Annotated[int, Query(ge=0, le=_LAST_ID)] = 0,
+    limit: Limit = 100,
+    cursor: Cursor = None,
 ) -> DeliveryPage:
     """List the deliveries that failed, or that wait, oldest first."""
+    cursors = Cursors("deliveries", state=state)
+    after = cursors.read(cursor, int)
     with database.transaction() as connection:
-        items = delivery.list_deliveries(connection, state, after=cursor, limit=limit + 1)
-    more = len(items) > limit
-    return DeliveryPage(
-        items=items[:limit], next_cursor=items[limit - 1].delivery_id if more else None
-    )
+        found = delivery.list_deliveries(connection, state, after=after or 0, limit=limit + 1)
+    items, next_cursor = cursors.page(found, limit, attrgetter("delivery_id"))
+    return DeliveryPage(items=items, next_cursor=next_cursor)
 
 
 @router.post("/deliveries/{delivery_id}/retry", dependencies=[requires(WRITE)])

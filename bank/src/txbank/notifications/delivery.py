@@ -4,7 +4,7 @@ The rows of an event are made in the transaction that stores its event id, so th
 recipient. `deliverer.py` sends them.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 import msgspec
@@ -18,6 +18,9 @@ from txplatform_client.kafka import Envelope, Message
 
 MOST_ATTEMPTS = 3
 """After so many refusals by the recipient, a delivery has failed."""
+
+FORGET_AT_ONCE = 1000
+"""The number of failed deliveries that are deleted in one transaction."""
 
 
 class DeliveryNotFoundError(TxBankError):
@@ -108,3 +111,13 @@ def retry(connection: Connection, delivery_id: int) -> Delivery:
             next_step="GET /v1/deliveries lists what waits or has failed.",
         )
     return Delivery(**row)
+
+
+def forget_failed(connection: Connection, older_than: timedelta) -> int:
+    """Delete up to `FORGET_AT_ONCE` deliveries that failed longer ago, and return their number."""
+    return connection.execute(
+        "DELETE FROM deliveries WHERE delivery_id IN ("
+        " SELECT delivery_id FROM deliveries WHERE state = 'failed'"
+        " AND next_attempt_at < now() - %s ORDER BY delivery_id LIMIT %s) AND state = 'failed'",
+        (older_than, FORGET_AT_ONCE),
+    ).rowcount

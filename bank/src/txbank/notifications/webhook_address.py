@@ -16,6 +16,7 @@ _PUBLIC_IPV6 = IPv6Network("2000::/3")
 """The only part of IPv6 that is assigned to public hosts (RFC 4291, IANA)."""
 _TUNNELS = (IPv6Network("2001::/32"), IPv6Network("2002::/16"))
 """Teredo and 6to4: such an address stands for one of IPv4."""
+_LAST_PORT = 65_535
 
 
 class WebhookRefusedError(TxBankError):
@@ -38,20 +39,22 @@ def checked_address(url: httpx.URL, *, internal_allowed: bool) -> str:
         internal_allowed: True to allow plain HTTP and private addresses.
 
     Raises:
-        WebhookRefusedError: The URL is not an https URL, its host cannot be resolved, or one of the
-            host's addresses is not public.
+        WebhookRefusedError: The URL is not an https URL with a valid port, its host cannot be
+            resolved, or one of the host's addresses is not public.
     """
     if url.scheme != "https" and not (internal_allowed and url.scheme == "http"):
         raise WebhookRefusedError("It does not begin with https://.")
-    if url.userinfo or not url.host:
+    if url.userinfo or not url.raw_host:
         raise WebhookRefusedError("It has no host, or it has a user name or password.")
+    if url.port is not None and not 1 <= url.port <= _LAST_PORT:
+        raise WebhookRefusedError(f"Its port is not one from 1 to {_LAST_PORT}.")
     try:
         found = socket.getaddrinfo(url.raw_host.decode(), url.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise WebhookRefusedError(f"The host {url.host} cannot be resolved: {error}.") from error
+        raise WebhookRefusedError(f"Its host cannot be resolved: {error}.") from error
     addresses = [str(address) for *_, (address, *_) in found]
     if not internal_allowed and not all(map(is_public, addresses)):
-        raise WebhookRefusedError(f"The host {url.host} is not a public one.")
+        raise WebhookRefusedError("Its host is not a public one.")
     return addresses[0]
 
 

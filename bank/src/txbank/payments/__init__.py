@@ -12,7 +12,6 @@ from txbank.payments.balances import Balances
 from txbank.payments.known_accounts import remember_account
 from txbank.payments.payment import (
     CurrencyNotTakenError,
-    InvalidCursorError,
     NotAllowedError,
     PaymentNotFoundError,
 )
@@ -45,7 +44,6 @@ SERVICE = Service(
         PaymentNotFoundError: ProblemType("payment-not-found", 404, "There is no such payment"),
         NotAllowedError: ProblemType("not-allowed", 409, "The payment's state does not allow this"),
         CurrencyNotTakenError: ProblemType("currency-not-taken", 422, "The currency is not taken"),
-        InvalidCursorError: ProblemType("invalid-cursor", 422, "The cursor is of another list"),
     },
     handlers={AccountOpened.TOPIC: remember_account},
     prepare=_prepare,

@@ -1,27 +1,30 @@
 """The HTTP API of the payments service."""
 
+from collections.abc import Sequence
+from operator import attrgetter
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
 from txbank.api_keys import requires
 from txbank.database import Database, DatabaseOf
-from txbank.fields import FreeText, Id, IdPath, RequestBody
+from txbank.fields import FreeText, Id, PaymentIdPath, RequestBody
 from txbank.idempotency import note_replay
-from txbank.json_route import JsonRoute
+from txbank.lists import Cursor, Cursors, Limit
 from txbank.payments import payment
 from txbank.payments.balances import Balances
 from txbank.payments.known_accounts import wait_for_account
 from txbank.payments.payment import NewPayment, Payment, PaymentHistory
 from txbank.payments.return_codes import ReturnCode
 from txbank.payments.state import Action, PaymentState
+from txbank.strict_requests import StrictRoute
 
 READ, WRITE, STAFF = "payments:read", "payments:write", "payments:staff"
 
-router = APIRouter(route_class=JsonRoute, prefix="/v1/payments", tags=["payments"])
+router = APIRouter(prefix="/v1/payments", tags=["payments"], route_class=StrictRoute)
 
 
 class StaffDecision(RequestBody):
@@ -39,7 +42,7 @@ class BouncedPayment(RequestBody):
 class PaymentPage(BaseModel):
     """A page of payments, newest first. `next_cursor` is null on the last page."""
 
-    items: list[Payment]
+    items: Sequence[Payment]
     next_cursor: str | None
 
 
@@ -78,46 +81,46 @@ def list_payments(
     database: DatabaseOf,
     account_id: Id | None = None,
     state: PaymentState | None = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
-    cursor: Id | None = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
 ) -> PaymentPage:
     """List payments, newest first, of one account or in one state."""
+    cursors = Cursors("payments", account_id=account_id, state=state)
+    before = cursors.read(cursor, str)
     with database.transaction() as connection:
-        items = payment.list_payments(
-            connection, account_id=account_id, state=state, before=cursor, limit=limit + 1
+        found = payment.list_payments(
+            connection, account_id=account_id, state=state, before=before, limit=limit + 1
         )
-    more = len(items) > limit
-    return PaymentPage(
-        items=items[:limit], next_cursor=items[limit - 1].payment_id if more else None
-    )
+    items, next_cursor = cursors.page(found, limit, attrgetter("payment_id"))
+    return PaymentPage(items=items, next_cursor=next_cursor)
 
 
-@router.get("/{payment_id}", dependencies=[requires(READ)])
-def read_payment(database: DatabaseOf, payment_id: IdPath) -> PaymentHistory:
+@router.get("/{payment_id:path}", dependencies=[requires(READ)])
+def read_payment(database: DatabaseOf, payment_id: PaymentIdPath) -> PaymentHistory:
     """Return a payment with the history of its states."""
     with database.transaction() as connection:
         return payment.read_payment(connection, payment_id)
 
 
-@router.post("/{payment_id}/release", dependencies=[requires(STAFF)])
+@router.post("/{payment_id:path}/release", dependencies=[requires(STAFF)])
 def release_payment(
-    database: DatabaseOf, response: Response, payment_id: IdPath, body: StaffDecision
+    database: DatabaseOf, response: Response, payment_id: PaymentIdPath, body: StaffDecision
 ) -> Payment:
     """Accept a held payment."""
     return _act(database, response, payment_id, Action.RELEASE, body.reason)
 
 
-@router.post("/{payment_id}/refuse", dependencies=[requires(STAFF)])
+@router.post("/{payment_id:path}/refuse", dependencies=[requires(STAFF)])
 def refuse_payment(
-    database: DatabaseOf, response: Response, payment_id: IdPath, body: StaffDecision
+    database: DatabaseOf, response: Response, payment_id: PaymentIdPath, body: StaffDecision
 ) -> Payment:
     """Refuse a held payment."""
     return _act(database, response, payment_id, Action.REFUSE, body.reason)
 
 
-@router.post("/{payment_id}/return", dependencies=[requires(STAFF)])
+@router.post("/{payment_id:path}/return", dependencies=[requires(STAFF)])
 def return_payment(
-    database: DatabaseOf, response: Response, payment_id: IdPath, body: BouncedPayment
+    database: DatabaseOf, response: Response, payment_id: PaymentIdPath, body: BouncedPayment
 ) -> Payment:
     """Report that an accepted payment bounced. The risk check of later payments considers this."""
     return _act(database, response, payment_id, Action.RETURN, body.reason)

@@ -11,7 +11,15 @@ from stdnum.exceptions import ValidationError as NotAnIbanError
 from txbank import outbox
 from txbank.database import Connection
 from txbank.errors import TxBankError
-from txbank.fields import BANK_ACCOUNT, Amount, Currency, Id, RequestBody, refuse_card_number
+from txbank.fields import (
+    BANK_ACCOUNT,
+    Amount,
+    Currency,
+    Id,
+    PaymentId,
+    RequestBody,
+    refuse_card_number,
+)
 from txbank.idempotency import check_same
 from txbank.payments import return_codes, risk
 from txbank.payments.state import TRANSITIONS, Action, PaymentState
@@ -30,10 +38,6 @@ class CurrencyNotTakenError(TxBankError):
     """The account has another currency, or no payments are taken in the currency."""
 
 
-class InvalidCursorError(TxBankError):
-    """The cursor is not one that a list of payments returned."""
-
-
 def _bank_account(given: str) -> str:
     """Return a bank account without blanks. What looks like an IBAN must be one (ISO 13616)."""
     compact = refuse_card_number(given).replace(" ", "").upper()
@@ -48,7 +52,7 @@ def _bank_account(given: str) -> str:
 class NewPayment(RequestBody):
     """A payment from the cardholder's bank account."""
 
-    payment_id: Id
+    payment_id: PaymentId
     account_id: Id
     amount: Amount
     currency: Currency
@@ -227,11 +231,7 @@ def list_payments(
     before: str | None,
     limit: int,
 ) -> list[Payment]:
-    """Return payments, newest first, beginning with the newest one older than `before`.
-
-    Raises:
-        InvalidCursorError: No payment has the id `before`.
-    """
+    """Return payments, newest first, beginning with the newest one older than `before`."""
     conditions, values = ["true"], dict[str, Any](limit=limit)
     if account_id is not None:
         conditions.append("account_id = %(account_id)s")
@@ -240,17 +240,11 @@ def list_payments(
         conditions.append("state = %(state)s")
         values["state"] = state
     if before is not None:
-        row = connection.execute(
-            "SELECT submitted_at FROM payments WHERE payment_id = %s", (before,)
-        ).fetchone()
-        if row is None:
-            raise InvalidCursorError(
-                "The cursor is not one of this list.",
-                next_step="Send next_cursor unchanged.",
-                fields=["cursor"],
-            )
-        conditions.append("(submitted_at, payment_id) < (%(time)s, %(before)s)")
-        values |= {"time": row["submitted_at"], "before": before}
+        conditions.append(
+            "(submitted_at, payments.payment_id) <"
+            " (SELECT submitted_at, payment_id FROM payments WHERE payment_id = %(before)s)"
+        )
+        values["before"] = before
     rows = connection.execute(
         f"{_CURRENT} WHERE {' AND '.join(conditions)}"
         " ORDER BY submitted_at DESC, payments.payment_id DESC LIMIT %(limit)s",

@@ -24,6 +24,8 @@ from txbank.web.words import WORDS
 from txplatform_client import Money
 
 _FOLDER = Path(__file__).parent
+_NO_SUCH_PAGE = (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
+"""Responses of services to an id or a cursor of the address that they do not know or take."""
 
 _TEXTS = {
     400: ("This request cannot be read", "Go back and try again."),

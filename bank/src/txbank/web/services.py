@@ -97,11 +97,8 @@ class Delivery(Body):
     created_at: datetime
 
 
-class DeliveriesPage(Body):
+class DeliveriesPage(Page[Delivery]):
     """A page of deliveries, oldest first."""
-
-    items: list[Delivery]
-    next_cursor: int | None
 
 
 def _if_opened(read: Callable[[], T]) -> T | None:
@@ -192,7 +189,7 @@ class Services:
         path = ("payments", payment_id, action)
         return self._payments.send(Call("POST", path, Payment, body={"reason": reason}))
 
-    def list_failed_deliveries(self, cursor: int | None) -> DeliveriesPage:
+    def list_failed_deliveries(self, cursor: str | None) -> DeliveriesPage:
         """Return a page of the deliveries that failed, oldest first."""
         query = {"state": "failed", "cursor": cursor, "limit": 50}
         return self._notifications.send(Call("GET", ("deliveries",), DeliveriesPage, query=query))

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -18,11 +18,7 @@ _LAST_ID = 2**63 - 1
 
 
 @router.get("")
-def list_deliveries(
-    request: Request,
-    services: ServicesOf,
-    after: Annotated[int | None, Query(ge=1, le=_LAST_ID)] = None,
-) -> Response:
+def list_deliveries(request: Request, services: ServicesOf, after: str | None = None) -> Response:
     """List the deliveries that failed, oldest first."""
     return _show(request, services, after=after)
 
@@ -41,7 +37,7 @@ def retry(
 
 
 def _show(
-    request: Request, services: Services, *, after: int | None = None, form: Form | None = None
+    request: Request, services: Services, *, after: str | None = None, form: Form | None = None
 ) -> Response:
     found = read_or_none(lambda: services.list_failed_deliveries(after))
     return page(

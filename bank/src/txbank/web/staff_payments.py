@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from txbank.fields import IdPath
+from txbank.fields import PaymentIdPath
 from txbank.web.faults import read_or_none
 from txbank.web.forms import Form, Posted
 from txbank.web.pages import page, see
@@ -28,11 +28,11 @@ def list_payments(
     return _show(request, services, state, after=after)
 
 
-@router.post("/{payment_id}/{action}")
+@router.post("/{payment_id:path}/{action}")
 def act(
     request: Request,
     services: ServicesOf,
-    payment_id: IdPath,
+    payment_id: PaymentIdPath,
     action: Literal["release", "refuse", "return"],
     form: Posted,
 ) -> Response:
