@@ -2,8 +2,8 @@
 
     python examples/send_payment.py localhost:9092 pay-1 acc-1 5000 USD
 
-The key is the account id, so that the messages of an account stay in order. Sending a payment
-again is safe and changes nothing, for instance after this program was killed.
+The key is the account id, so that the messages of an account stay in order. A payment may be sent
+again, for instance after this program was killed: a copy changes nothing.
 """
 
 import sys

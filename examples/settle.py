@@ -25,7 +25,7 @@ def settle(
 ) -> list[ClearingResult]:
     """Post clearings, and return the result of each, in order.
 
-    The client repeats a batch that was not posted. The result `retry` is for single items.
+    The client repeats failed calls. An item with the result `retry` goes into the next batch.
     """
     results: dict[int, ClearingResult] = {}
     coming = iter(range(len(clearings)))

@@ -1,7 +1,7 @@
 """Tries deferred messages again, as soon as their accounts can be read.
 
-A message is deferred if its account fails: its events cannot be read, because they were altered or
-a newer version wrote them, or the decision fails because of a defect.
+A message is deferred if its account fails: the account's events cannot be read, because they were
+altered or a newer version wrote them, or the decision fails because of a defect.
 
 A deferred message whose contents are not stored can never be tried again, so it is parked.
 """

@@ -55,7 +55,7 @@ class ConsumerMetrics:
         )
         self._waiting_oldest = Gauge(
             "txplatform_waiting_advices_oldest_seconds",
-            "How long the oldest of these has waited.",
+            "The time for which the oldest waiting advice has waited.",
             registry=registry,
         )
         self._lag = Gauge(
@@ -76,14 +76,14 @@ class ConsumerMetrics:
         self._faults.inc()
 
     def show_waiting(self, waiting: Waiting) -> None:
-        """Report what waits instead of what waited earlier."""
+        """Report the advices that wait now."""
         self._waiting.set(waiting.advices)
         self._waiting_oldest.set(waiting.oldest_s)
 
     def show(
         self, lags: Mapping[PartitionKey, int], deferred: int, alarms: Iterable[Alarm]
     ) -> None:
-        """Report these lags and alarms instead of the earlier ones, and the deferred messages."""
+        """Report the current lags, deferred messages and alarms."""
         self._deferred.set(deferred)
         counts = Counted(alarm.topic for alarm in alarms)
         for topic in CHANGES:

@@ -21,7 +21,7 @@ _PRINTABLE = dict.fromkeys((*range(32), *range(127, 160)), " ")
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """The reason why a message is invalid and can never be applied.
+    """The reason why a message has no command: it is invalid, or a defect made parsing fail.
 
     Attributes:
         reason: A stable code, for machines.
@@ -47,7 +47,7 @@ class ParsedMessage(NamedTuple):
 def read_message(message: ReceivedMessage) -> ParsedMessage:
     """Parse a message according to the contract of its topic.
 
-    A message on which this fails because of a defect is rejected, so that it stops no other.
+    If parsing fails because of a defect, the message is rejected, so that it stops no other.
     """
     try:
         return _read(message)

@@ -1,8 +1,8 @@
 """Refuses payments, and returns of payments, whose id is applied on another account.
 
 A payment that is sent again for another account would be credited twice. Its id shows this, if the
-log or an earlier message of the batch has the first one. Two that are applied at the same time slip
-through; the read model of payments finds them.
+log or an earlier message of the batch has the first payment. Two payments that are applied at the
+same time slip through; the read model of payments finds them.
 """
 
 from collections import defaultdict
@@ -59,7 +59,7 @@ Paid = tuple[PaymentId, AccountId]
 
 
 class PaymentsElsewhere:
-    """The payments and returns of a batch, and those whose id is applied on another account."""
+    """The payments and returns of a batch, with those whose id is applied on another account."""
 
     def __init__(self, connection: psycopg.Connection, commands: Iterable[PendingCommand]) -> None:
         self._by_id: defaultdict[PaymentId, list[PendingCommand]] = defaultdict(list)
@@ -100,7 +100,7 @@ class PaymentsElsewhere:
             if len({command.stream for command in of_one_id}) > 1:
                 found += of_one_id
                 for command in of_one_id:
-                    command.look_up = True  # a copy must not look as if it were applied now
+                    command.look_up = True  # so that a copy's outcome is not APPLIED
         keys = {(command.stream, key) for command in found for key in _keys(command)}
         if keys:
             rows = connection.execute(_KNOWN, column_arrays(keys), prepare=True)
@@ -120,7 +120,7 @@ def _paid(pending: PendingCommand) -> Paid:
 
 
 def _keys(pending: PendingCommand) -> tuple[str, ...]:
-    """Return the keys of events that show that the account has the payment or the copy."""
+    """Return the keys of the command and of its payment, of which the account may have events."""
     return (*pending.command.keys, payment_key(_paid(pending)[0]))
 
 

@@ -55,7 +55,11 @@ def log_outcomes(
 
 
 def health_of(assignment: Assignment, deferred: Deferred, alarms: Sequence[Alarm]) -> Health:
-    """Return the health: ready if all topics exist and all assigned partitions are read."""
+    """Return the health.
+
+    The consumer is ready if it is a member of the group, all topics exist, all assigned partitions
+    are read and no message is deferred.
+    """
     figures = {
         "cluster_id": assignment.origin.cluster_id,
         "partitions": len(assignment.positions),

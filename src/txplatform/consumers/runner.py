@@ -91,7 +91,7 @@ class InboundConsumer:
             broker.leave()
 
     def health(self) -> Health:
-        """Return the health: ready if all topics exist and all assigned partitions are read."""
+        """Return the health of the last poll (see `health_of`); not ready if it is long ago."""
         silent_s = monotonic() - self._polled_at
         if self._health.ready and silent_s > _STUCK_AFTER_S:
             return Health(ready=False, detail=f"has not polled for {silent_s:.0f} s")
@@ -121,7 +121,7 @@ class InboundConsumer:
             self._health = health_of(assignment, self._deferred, self._alarms)
 
     def _check(self, connection: psycopg.Connection, assignment: Assignment) -> None:
-        """Check what changes without messages, and try deferred messages again."""
+        """Check for changes that no message announces, and try deferred messages again."""
         assignment.check(connection)
         self._clock.measure(connection)
         if monotonic() >= self._keep_at:

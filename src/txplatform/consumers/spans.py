@@ -1,4 +1,4 @@
-"""Makes each inbound message a span, and the parent of what it causes, if tracing is on."""
+"""If tracing is on, makes each inbound message a span, the parent of what the message causes."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

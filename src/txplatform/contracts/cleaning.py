@@ -1,4 +1,4 @@
-"""Clean the fields that only describe: the one definition of what "cleaned" means.
+"""Clean the fields that only describe; no other module defines what "cleaned" means.
 
 Money must not be refused for a flaw in its description. So a cleaned value is the part of the value
 that can be read, or None. The describing fields of advices (`contracts/advice.py`) and the merchant

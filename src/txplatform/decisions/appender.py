@@ -39,7 +39,9 @@ class Appender:
         return cls(connection)
 
     async def append(self, parameters: Sequence[bytes]) -> list[tuple[Any, ...]]:
-        """Return the rows of `APPEND`. If the call is cancelled, the connection has to be closed.
+        """Append events, and return the rows of `APPEND`.
+
+        If the call is cancelled, the connection has to be closed.
 
         Args:
             parameters: The values of `append_parameters`.

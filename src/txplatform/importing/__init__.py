@@ -4,5 +4,6 @@ Payments and returns go to their Kafka topics, settlement items to `POST /v1/cle
 ids are derived from the references in the file, so a file can be imported again without effect.
 docs/messages.md and docs/settlement.md say which references.
 
-This package uses the contracts like any other integrator: it knows no other part of the platform.
+This package uses the contracts like any other integrator. Of the rest of the platform it imports
+only errors and currencies.
 """

@@ -19,7 +19,7 @@ ACCOUNT_FACTS = {
     "end-to-end-id": "the end-to-end id",
     "mandate": "the mandate of a direct debit",
 }
-"""What a bank's transaction has that may name the account, with descriptions."""
+"""The facts of a bank's transaction that may name the account, with descriptions."""
 
 
 class AccountFinder:
@@ -64,7 +64,7 @@ def read_accounts(path: Path) -> dict[str, str]:
     Blanks in keys and the case of their letters do not matter.
 
     Raises:
-        UnusableFileError: The file is not such a file, or gives one key two accounts.
+        UnusableFileError: The file has another form, or gives one key two accounts.
     """
     accounts: dict[str, str] = {}
     with path.open(encoding="utf-8-sig", newline="") as file:

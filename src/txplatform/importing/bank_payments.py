@@ -30,9 +30,9 @@ class BankPayments:
     """Reads payments and returns from a camt.053 or camt.054 file.
 
     Attributes:
-        payment_id: Which reference becomes the payment id. `auto`: the end-to-end id of a direct
-            debit, which its return repeats, and the bank's reference of a transfer, whose
-            end-to-end id is the payer's and may repeat.
+        payment_id: The reference that becomes the payment id. With `auto`, this is the end-to-end
+            id for a direct debit, since its return repeats it. For a transfer it is the bank's
+            reference, since the end-to-end id is the payer's and may repeat.
     """
 
     path: Path
@@ -43,7 +43,7 @@ class BankPayments:
         """Yield a record for each payment and return.
 
         Raises:
-            UnusableFileError: The file is damaged, or no statement or notification.
+            UnusableFileError: The file is damaged, or neither a statement nor a notification.
         """
         for each in read_transactions(self.path):
             match each:
@@ -62,14 +62,14 @@ class BankPayments:
             transaction.return_reason is not None
             or transaction.reversal
             or sub_family in _RETURNS
-            or (family == "IDDT" and not transaction.credit)  # a debit to who collects
+            or (family == "IDDT" and not transaction.credit)  # money goes back to the payer
         )
         if not transaction.credit and not returned:
             return Skip(transaction.line, "debit of the bank account")
         try:
             return self._return(transaction) if returned else self._payment(transaction)
         except UnclearRecordError as error:
-            # The position, since a file may be one line.
+            # Name the position too, since a file may be one line.
             place = f"Ntry[{transaction.entry_number}]"
             if transaction.number:
                 place += f"/TxDtls[{transaction.number}]"
@@ -132,7 +132,7 @@ class BankPayments:
         return position, True
 
     def _id_of_return(self, transaction: BankTransaction) -> str:
-        """Return the id of the payment that is returned: the end-to-end id, if that is its id."""
+        """Return the id of the returned payment, which is known only if it is an end-to-end id."""
         of_order = transaction.references.get("EndToEndId")
         known = {
             "auto": transaction.family[0] not in _TRANSFERS,
@@ -157,7 +157,10 @@ def _minor_units(amount: str, currency: str) -> int:
 
 
 def _bank_reference(transaction: BankTransaction) -> str | None:
-    """Return the bank's reference of the transaction, in a batch with its number if need be."""
+    """Return the bank's reference of the transaction, or else its UETR or `TxId`.
+
+    In a batch, the last resort is the entry's reference with the number of the transaction.
+    """
     references = transaction.references
     own, of_entry = references.get("AcctSvcrRef"), references.get("Ntry/AcctSvcrRef")
     in_batch = transaction.number > 0

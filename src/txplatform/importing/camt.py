@@ -1,8 +1,8 @@
 """Read the transactions of a camt.053 statement or camt.054 notification (ISO 20022).
 
-Banks send versions 02 to 14, which differ little in what is read here: a status is text or a code,
-a party is under its role or under `Pty`. Other readers were tried on tests/statements and on the
-public test files of three projects. None reports the line of a transaction, and:
+Banks send versions 02 to 14, which differ little in the elements read here: for example, a status
+is text or a code. Other readers were tried on tests/statements and on the public test files of
+three projects. None reports the line of a transaction. Further reasons against them:
 
 - pycamt takes the first amount below a transaction, which may be the payer's in another currency;
   it reads neither camt.054 nor prefixed names;
@@ -23,7 +23,7 @@ from txplatform.importing.records import Refusal, UnusableFileError
 from txplatform.importing.xml_entries import Element, read_entries
 
 _NO_REFERENCE = frozenset({"NOTPROVIDED", "NONREF", "NOREF", "NOT PROVIDED"})
-"""What banks write in place of a reference."""
+"""Texts that banks write in place of a reference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class BankTransaction:
         entry_number: The number of its entry in the statement, from 1.
         number: Its number in a batch, from 1; 0 if the entry has only one transaction.
         references: The references by the names of their elements, such as `EndToEndId`.
-        account_facts: What may name the account; the keys are those of `ACCOUNT_FACTS`.
+        account_facts: The texts that may name the account, by the keys of `ACCOUNT_FACTS`.
     """
 
     line: int
@@ -132,7 +132,7 @@ class _Amount:
 
 
 def _amounts(entry: Element, details: list[Element]) -> list[_Amount]:
-    """Return the booked amount of each transaction; of the entry itself if it has no details.
+    """Return the booked amount of each transaction, or of the entry if it has no details.
 
     The details of a batch must add up to the entry. A single transaction has the entry's amount,
     since banks fill its own amounts with the payer's currency, charges and rates.

@@ -25,7 +25,8 @@ def post_clearings(
     Args:
         api: The API, with a key that has the scope transactions:write.
         records: Settlement items.
-        patience_s: How long items with a passing fault are posted again.
+        patience_s: The longest time for which the items of a batch are posted again after a passing
+            fault.
 
     Raises:
         TxPlatformClientError: The API refuses the calls, or does not respond in time.
@@ -48,7 +49,7 @@ def post_clearings(
 
 
 def _batches(records: Iterable[FileRecord]) -> Iterator[list[FileRecord]]:
-    """Yield as many records as one call can have."""
+    """Yield the records in batches, each as large as one call allows."""
     batch: list[FileRecord] = []
     size = 0
     for record in records:
@@ -81,9 +82,10 @@ def _outcome(record: FileRecord, result: ClearingResult) -> RecordOutcome:
 
 
 def _differences(record: FileRecord, result: ClearingResult) -> str | None:
-    """Return in which fields a repeated item differs from the first copy.
+    """Return a sentence with the fields in which a repeated item differs from the first copy.
 
-    Metadata name the file: one id in two files may be two presentments.
+    Metadata are compared too, since they name the file: one id in two files may be two
+    presentments.
     """
     first = result.clearing
     if not result.replayed or first is None:

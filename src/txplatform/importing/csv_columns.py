@@ -16,8 +16,8 @@ class Column:
     """A column, named as the field of the contract; `merchant.id` is the field in `merchant`.
 
     Attributes:
-        kind: An `amount` is in units of the currency in the column `currency_in`. A `text` is
-            sent as it stands; so is a time.
+        kind: An `amount` is in units of the currency in the column `currency_in`. A `text`, such
+            as a time, is sent unchanged.
         only_for: The kind of record that the column is for; None for all.
     """
 

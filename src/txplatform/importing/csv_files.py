@@ -94,7 +94,7 @@ def _value(column: Column, cell: str, cells: Mapping[str, str], kind: str | None
     """Return the value of a cell.
 
     Raises:
-        ValueError: The cell is not what its column is for.
+        ValueError: The cell does not fit its column.
     """
     if column.only_for is not None and column.only_for != kind:
         raise ValueError(f"is only for a {column.only_for}")

@@ -1,6 +1,6 @@
 """Turn the presentments of a Mastercard IPM file into settlement items.
 
-Other messages concern no account: headers and trailers (1644), chargebacks (1442), fees (1740).
+All other messages are skipped: headers and trailers (1644), chargebacks (1442), fees (1740).
 """
 
 from __future__ import annotations

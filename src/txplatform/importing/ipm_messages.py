@@ -32,7 +32,7 @@ FORMATS = {
     "12": {"field_name": "Date and time", "field_type": "FIXED", "field_length": 12},
     "26": {"field_name": "Acceptor business code", "field_type": "FIXED", "field_length": 4},
 }
-"""The formats of the data elements, as cardutil has them apart from two."""
+"""The formats of the data elements: those of cardutil, except for two."""
 
 Message = dict[str, Any]
 """The data elements of a message by cardutil's names, such as `DE24` and `PDS0025`."""

@@ -1,7 +1,7 @@
 """Send payments and returns to Kafka, and read the outcome of each.
 
-The broker returns the partition and offset of each message. `GET /v1/inbound-messages` has one row
-for each, with its outcome, as soon as the consumer has processed it.
+The broker returns the partition and offset of each message. Once the consumer has processed a
+message, `GET /v1/inbound-messages` has a row with its outcome.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ class NotDeliveredError(TxPlatformError):
 
 @dataclass(slots=True)
 class _Sent:
-    """A message, with its place once the broker has confirmed it.
+    """A message, with its partition and offset once the broker has confirmed it.
 
     Attributes:
-        cursor: The place in the list of its copies up to which its row was looked for.
+        cursor: The cursor after the pages of the list that do not have the message's row.
         parked: The row of an earlier copy that is parked.
     """
 
@@ -113,7 +113,8 @@ def _produce(producer: Producer, sent: _Sent) -> None:
 def _row_of(api: Client, sent: _Sent) -> InboundMessage | None:
     """Return the message's row in the inbox, or None if there is none yet.
 
-    A copy of a parked message is a duplicate that no event has; the parked row has the reason.
+    A copy of a parked message is a duplicate without an event. The parked row is returned instead,
+    since it has the reason.
     """
     while True:
         page = api.list_inbound_messages(

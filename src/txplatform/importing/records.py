@@ -1,4 +1,4 @@
-"""The records that a file yields, and what became of each."""
+"""The records that a file yields, and the outcome of each."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Refusal:
 
 
 class UnclearRecordError(ValueError):
-    """Raised while a record is read that needs a person.
+    """Raised if a record that is being read needs a person.
 
     Args:
         field: The field in the words of the file.
@@ -105,9 +105,10 @@ class RecordOutcome:
 
     Attributes:
         result: `taken`: applied now. `repeated`: applied before. `waiting`: recorded, and applied
-            when its account or original becomes known. `ignored`: has no effect by definition.
-            `refused`: parked or bad. `unknown`: not confirmed in time.
-        detail: The reason in a sentence. For a repeated record, what the first copy has otherwise.
+            when its account, payment or original becomes known. `ignored`: has no effect by
+            definition. `refused`: parked or bad. `unknown`: not confirmed in time, or deferred.
+        detail: The reason in a sentence. For a repeated record, the fields that differ from the
+            first copy.
     """
 
     record: FileRecord

@@ -1,4 +1,4 @@
-"""Add up what became of a file's records."""
+"""Add up the outcomes of a file's records."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ class Report:
         flags: The number of applied records with each flag.
         refused: The records that were refused, here or by the platform.
         unconfirmed: The records without an outcome.
-        differing: Repeated records that differ from the first copy, so that they may be others.
+        differing: Repeated records that differ from the first copy. They may be other payments or
+            presentments with the same id.
         from_position: The number of records whose id comes from their position in the file.
     """
 
@@ -81,7 +82,7 @@ class Report:
             self.differing.append(line)
 
     def needing_a_person(self) -> dict[str, list[Line]]:
-        """Return the records that need a person, by why, in the order of the file."""
+        """Return the records that need a person, by the reason, in the order of the file."""
         found = {
             "refused": self.refused,
             "not confirmed": self.unconfirmed,

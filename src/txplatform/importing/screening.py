@@ -16,8 +16,8 @@ def screened(reader: Reader, *, unique_ids: bool) -> Iterator[Read]:
 
     Args:
         reader: Reads the file.
-        unique_ids: True if the ids come from references that a file must not use twice for one
-            account. The second record would be taken for a copy of the first, and its money lost.
+        unique_ids: True if a file must not use an id twice for one account, since its ids come from
+            references. The second record would be taken for a copy, and its money would be lost.
     """
     lines: dict[tuple[str | None, str, str], int] = {}
     for read in reader():

@@ -51,10 +51,10 @@ class Element:
 
 
 def read_entries(path: Path) -> Iterator[tuple[Element, Element]]:
-    """Yield each entry (`Ntry`) with its statement, which has no entries as children.
+    """Yield each entry (`Ntry`) with its statement, whose children leave out all entries.
 
     Raises:
-        UnusableFileError: The file is not XML, or has no statement.
+        UnusableFileError: The file is not XML in a known encoding, or has no statement.
     """
     parser = create_parser(forbid_dtd=True)
     entries = _Entries(parser)

@@ -1,8 +1,9 @@
-"""Parked messages without which an account could go on buying: an alarm until they are settled.
+"""Alarms for parked messages that leave an account free to go on buying.
 
-A freeze that cannot be read must not be forgotten, nor a lower limit. So a parked change of a limit
-raises an alarm, and a parked change of a status unless the status is readably `active`. The alarm
-ends when the message is retried or discarded, or when the account has the same or a higher version.
+A freeze or a lower limit must not be forgotten because its message cannot be read. So a parked
+change of a limit raises an alarm. A parked change of a status does too, unless the status can be
+read and is `active`. The alarm ends when the message is retried or discarded, or when the account
+has the same or a higher version.
 """
 
 from collections import Counter
@@ -73,7 +74,7 @@ def find_alarms(connection: psycopg.Connection[Any]) -> list[Alarm]:
 
 
 def apply_waited(connection: psycopg.Connection[Any]) -> None:
-    """Store that limit changes which waited were applied, so that they are not looked at again."""
+    """Mark waiting limit changes as applied if they were, so that they are not read again."""
     connection.execute(_APPLY_WAITED, prepare=False)
 
 

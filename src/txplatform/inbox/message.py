@@ -17,10 +17,10 @@ UNREADABLE_HEADERS: Headers = (("\N{REPLACEMENT CHARACTER}", None),)
 
 ACCOUNT_UNREADABLE = "account_unreadable"
 INTERNAL_ERROR = "internal_error"
-"""The reasons for deferring a message, which also park one that cannot be tried again.
+"""The reasons for deferring a message.
 
 A deferred message has the status `waiting`, a reason and no event. It is tried again until its
-account can be decided on.
+account can be decided on. If it cannot be tried again, it is parked for the same reason.
 """
 
 

@@ -117,7 +117,7 @@ def parked_after(
 
 
 def parked_changes(connection: psycopg.Connection[Any]) -> list[StoredMessage]:
-    """Return all parked changes of a status or a limit in order of id, also those that waited."""
+    """Return all parked changes of a status or a limit, even if they waited, in order of id."""
     # The values are literals, and the plan is made each time, so that the partial index is used.
     return _stored(
         connection,

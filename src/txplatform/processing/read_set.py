@@ -47,7 +47,7 @@ class ReadSet:
 
     @property
     def is_empty(self) -> bool:
-        """True if nothing has to be read. Each transaction has keys, too."""
+        """True if nothing has to be read; `transactions` is empty if `keys` is."""
         return not (self.streams or self.keys)
 
     def look_up(self, pending: PendingCommand) -> None:

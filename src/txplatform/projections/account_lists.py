@@ -1,7 +1,7 @@
 """The filters, places and pages of an account's lists of transactions and of postings.
 
-Both lists are read newest first, and some filters need an event or a history that is not indexed.
-So a page ends once reading it has cost enough, even if it is not full.
+Both lists are read newest first. Some filters have no index, so many events may be read for a page.
+A page therefore ends after about `MAX_EVENTS` events, even if it is not full.
 """
 
 from collections.abc import Iterable

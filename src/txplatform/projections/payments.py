@@ -1,7 +1,7 @@
 """The read model of payments, which finds payment ids that were applied on two accounts.
 
-Payment ids are certainly unique within an account only (invariant I3), since accounts are written
-independently. So a repetition that is applied at the same time can slip through.
+A payment id is certainly unique only within an account (invariant I3), since accounts are written
+independently. So an id that two accounts receive at the same time can be applied on both.
 """
 
 from collections.abc import Iterable
@@ -52,7 +52,7 @@ FROM (
 ORDER BY position
 ON CONFLICT (payment_id, account_id) DO UPDATE SET returned = p.returned OR EXCLUDED.returned
 """  # constants of this package
-"""A return follows its payment, so only payments add rows, and the row of a return exists."""
+"""A return follows its payment in the log, so only payments add rows. A return finds its row."""
 
 _ON_TWO_ACCOUNTS = """
 SELECT p.payment_id, p.account_id

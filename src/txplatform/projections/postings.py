@@ -43,7 +43,7 @@ KINDS: dict[type[Event], PostingKind] = {
 """The kind of posting for each kind of event that can change the amount owed."""
 
 _BATCH = 200
-"""The number of postings that are read at once if they have to match."""
+"""The number of postings to read at once if each has to be compared with filters."""
 
 _READ_BATCH = """
 SELECT position, recorded_at, originator_id, originator_version, topic, state
@@ -80,7 +80,7 @@ def posting_cursors(account_id: AccountId, filters: PostingFilters = NO_FILTERS)
     return filters.cursors("postings", account_id)
 
 
-def list_postings(  # noqa: PLR0913  # the account has three of them
+def list_postings(  # noqa: PLR0913  # three of them are the account's
     connection: psycopg.Connection,
     account_id: AccountId,
     *,

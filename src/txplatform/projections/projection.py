@@ -77,9 +77,9 @@ WHERE position <= coalesce(%s::bigint, position)
 def next_range(
     connection: psycopg.Connection, after: int, limit: int, *, last: int | None = None
 ) -> tuple[int | None, int]:
-    """Return the position of the last of the next events, and their number: None and 0 for none.
+    """Return the position of the last of the next events, and their number; None and 0 at the end.
 
-    At most `limit` events are taken, and none after `last`.
+    At most `limit` events are taken, and none after position `last`.
     """
     rows = connection.execute(_NEXT_RANGE, (after, limit, last), prepare=True).fetchall()
     ((upto, events),) = rows

@@ -29,7 +29,7 @@ from txplatform.projections.transactions import TRANSACTIONS
 
 _SHOWN_EVENTS = 50
 _BATCH = 200
-"""The number of transactions that are read at once if they have to match."""
+"""The number of transactions to read at once if each has to be compared with filters."""
 
 _READ_BATCH = f"""
 WITH listed AS (
@@ -54,7 +54,10 @@ FROM named CROSS JOIN LATERAL ({EVENTS_OF_NAMED}) e
 WHERE fits
 ORDER BY named.recorded_at DESC, named.account_version DESC, e.originator_version
 """
-"""Reads the next transactions with their events, until these are too many; at least one."""
+"""Reads the next transactions with all their events, at least one transaction.
+
+It stops once these have `max_events` events, not counting authorizations.
+"""
 
 
 @dataclass(frozen=True, slots=True)

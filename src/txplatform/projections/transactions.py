@@ -63,12 +63,11 @@ ON CONFLICT (account_id, transaction_id) DO UPDATE SET
     held = t.held + EXCLUDED.held,
     expires_at = coalesce(EXCLUDED.expires_at, t.expires_at)
 """  # constants of this package
-"""Events with an authorization's business key have the transaction there, not in its column. A
-value of the column with a blank is not a transaction: see `corrections_of`.
+"""An event under an authorization's business key has the transaction in this key, not in the column
+`transaction_id`. A value of the column with a blank is not a transaction: see `corrections_of`.
 
-
-The smallest pair of version and time has the time of the first event. A clock that was set back
-could make the earliest time another one.
+The smallest pair of version and time has the time of the first event. The earliest time could be
+that of another event, if the clock was set back.
 """
 
 

@@ -1,7 +1,7 @@
 """The read model of the advices that wait: for their account's opening, or for another advice.
 
-It counts them and knows the oldest, such as a clearing for a mistyped account, without reading all
-advices that ever waited.
+It gives their number and the oldest of them, such as a clearing for a mistyped account, without
+reading all advices that ever waited.
 """
 
 from collections.abc import Iterable
@@ -41,7 +41,7 @@ _ENDS = tuple(
     if kind is WaitingMessageRejected
     or (kind.TOPIC not in _BEGINNINGS and get_type_hints(kind).get(kind.COMMAND) in WAITING)
 )
-"""The kinds of events under the business key of an advice, and the rejection of one that waited."""
+"""The kinds of events that end a wait: the advice's own event, or its rejection."""
 
 _FOLD = f"""
 WITH batch AS MATERIALIZED (
@@ -72,7 +72,7 @@ INSERT INTO {{table}} (account_id, business_key, account_version, recorded_at)
 SELECT account_id, business_key, account_version, recorded_at FROM begun
 WHERE (account_id, business_key) NOT IN (SELECT account_id, business_key FROM ended)
 """  # constants of this package
-"""An advice waits at most once: an end in the same batch follows the beginning."""
+"""An advice waits at most once, so an end in the same batch follows the beginning."""
 
 _OLDEST = """
 SELECT count(*) OVER (), extract(epoch FROM now() - recorded_at)::float8, account_id, business_key
@@ -133,6 +133,6 @@ class Waiting(NamedTuple):
 
 
 def waiting_advices(connection: psycopg.Connection) -> Waiting:
-    """Return what waits, as far as the projector has read the log."""
+    """Return the number of advices that wait, and the oldest, as far as the projector has read."""
     row = connection.execute(_OLDEST).fetchone()
     return Waiting() if row is None else Waiting(*row)
