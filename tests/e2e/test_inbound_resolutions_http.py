@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import httpx
+import psycopg
 import pytest
 
 from harness.api import RunningApi, create_key
@@ -117,3 +118,22 @@ def test_resolving_needs_the_scope(own_api: RunningApi) -> None:
     own_api.client.headers["Authorization"] = f"Bearer {key}"
     assert resolve(own_api.client, 1, "retries").status_code == 403
     assert resolve(own_api.client, 1, "discards", reason="No.").status_code == 403
+
+
+def test_readyz_stays_ready_while_alarms_cannot_be_looked_up(
+    database: TestDatabase, member: Member, client: httpx.Client
+) -> None:
+    """It goes on naming those that were found before."""
+    member.apply(status_changed("stopped", 1))
+
+    def said(*words: str) -> bool:
+        answer = client.get("/readyz")
+        assert answer.status_code == 200
+        return all(each in answer.json()["detail"] for each in words)
+
+    wait_until(lambda: said("1 parked status change"))
+    with psycopg.connect(database.owner_url) as other:
+        other.execute("LOCK TABLE inbound_messages IN ACCESS EXCLUSIVE MODE")
+        wait_until(lambda: said("1 parked status change", "could not be looked up"))
+        other.rollback()
+    wait_until(lambda: not said("could not be looked up"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from itertools import count
 
 import psycopg
@@ -20,8 +21,8 @@ from harness.inbound import (
 from txplatform.consumers.batch_processor import InboundBatch, process
 from txplatform.consumers.parsing import ParsedMessage, read_message
 from txplatform.domain.ids import AccountId, account_stream
-from txplatform.inbox.message import ReceivedMessage
-from txplatform.inbox.positions import Move, Position, begin
+from txplatform.inbox.message import Headers, ReceivedMessage
+from txplatform.inbox.positions import Move, Position, begin, reset
 from txplatform.processing.account_cache import AccountCache
 
 _TOPIC_WITH = {
@@ -48,12 +49,30 @@ class Member:
 
     def apply(self, *bodies: Body, expected: int | None = None) -> list[str]:
         """Process messages in one batch; return the status of each."""
-        parsed_messages = [self._parsed(place, body) for place, body in enumerate(bodies)]
+        parsed_messages = [
+            self._parsed(place, body["account_id"].encode(), body)
+            for place, body in enumerate(bodies)
+        ]
+        return self._process(parsed_messages, expected)
+
+    def apply_raw(self, key: bytes | None, body: Body, headers: Headers = ()) -> str:
+        """Process one message with any key and headers; return its status."""
+        return self._process([self._parsed(0, key, body, headers)])[0]
+
+    def reset(self) -> None:
+        """Go back to the beginning, as `txplatform inbound reset` does."""
+        reset(self.connection, SUBMITTED, self.partition)
+        self.offset = 0
+        begin(self.connection, "cluster", [Position(SUBMITTED, self.partition, "id", 0)])
+
+    def _process(
+        self, parsed_messages: Sequence[ParsedMessage], expected: int | None = None
+    ) -> list[str]:
         before = self.offset if expected is None else expected
-        move = Move(SUBMITTED, self.partition, before, self.offset + len(bodies))
+        move = Move(SUBMITTED, self.partition, before, self.offset + len(parsed_messages))
         batch = InboundBatch("cluster", parsed_messages, [move], NOW)
         outcomes, _ = process(self.connection, self.cached, batch)
-        self.offset += len(bodies)
+        self.offset += len(parsed_messages)
         return [outcome.status.value for outcome in outcomes]
 
     def version_cached(self, account_id: str) -> int | None:
@@ -64,11 +83,13 @@ class Member:
         self.cached.keep([account])
         return account.version
 
-    def _parsed(self, place: int, body: Body) -> ParsedMessage:
+    def _parsed(
+        self, place: int, key: bytes | None, body: Body, headers: Headers = ()
+    ) -> ParsedMessage:
         topic = next((_TOPIC_WITH[name] for name in _TOPIC_WITH if name in body), OPENED)
-        key, value = body["account_id"].encode(), json.dumps(body).encode()
+        value = json.dumps(body).encode()
         offset = self.offset + place
         message = ReceivedMessage(
-            "cluster", topic, "id", self.partition, offset, None, key, (), value
+            "cluster", topic, "id", self.partition, offset, None, key, headers, value
         )
         return read_message(message)

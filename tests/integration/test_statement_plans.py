@@ -42,11 +42,11 @@ from txplatform.eventstore.query import run_queries
 from txplatform.eventstore.statements import APPEND
 from txplatform.following.checkpoint import Checkpoint
 from txplatform.inbox import positions, writer
-from txplatform.inbox.alarms import apply_waited, find_alarms
+from txplatform.inbox.alarms import end_overtaken, find_alarms
 from txplatform.inbox.contents import content_hmac, read_content_secret
 from txplatform.inbox.message import MessageOutcome, ReceivedMessage
 from txplatform.inbox.message_list import list_messages
-from txplatform.inbox.parking import deduplicate_parked
+from txplatform.inbox.parking import deduplicate_parked, find_discarded
 from txplatform.inbox.reader import stored_message
 from txplatform.processing.all_accounts import all_accounts
 from txplatform.processing.pending_command import PendingCommand
@@ -172,10 +172,11 @@ def steps(connection: psycopg.Connection, shadower: Shadower) -> Steps:
         writer.settle(connection, first.id, MessageOutcome(MessageStatus.APPLIED), OPERATOR)
         parked = MessageOutcome(MessageStatus.PARKED, reason="why")
         deduplicate_parked(connection, [message(2)], [bytes(32)], [parked])
+        find_discarded(connection, [bytes(32)])
 
     def use_alarms() -> None:
         find_alarms(connection)
-        apply_waited(connection)
+        end_overtaken(connection)
 
     def use_positions() -> None:
         beginning = positions.Position("topic", 10_000, "id", 0)
@@ -344,6 +345,8 @@ EXPECTED: dict[str, set[str]] = {
         "update inbound_messages",
         "inbound_messages by id",
         "inbound_messages by content_hmac, id",
+        "inbound_messages by content_hmac, id, filter on reason",  # discarded ones
+        "inbound_messages in order of content_hmac, id",  # whether one is discarded
         "installation_secrets by name",
         "inbound_messages by status, id",
         "inbound_messages by status",
@@ -361,10 +364,12 @@ EXPECTED: dict[str, set[str]] = {
         _KEY | {"inbound_messages by status", "inbound_messages by status, id"}
     ),
     "alarms": {
-        *(_KEY | _CONTENTS),
-        # The index of unsettled changes, in which no message has another topic.
-        "inbound_messages in order of topic, id",
-        "inbound_messages by topic, filter on status, reason",
+        *_KEY,
+        "inbound_messages in order of id",  # the index of alarms
+        "events by event_key",  # rejected limit changes
+        "inbound_messages by business_key, account_id",
+        "inbound_messages by topic, account_id, change_version, filter on status",
+        "inbound_messages by id",
         "update inbound_messages",
     },
     "deferred messages": {

@@ -60,7 +60,7 @@ async def read_inbound_messages(  # noqa: PLR0913  # each is a filter of the con
     status: Annotated[MessageStatus | None, Query(description="Filter by current status.")] = None,
     business_id: Annotated[
         BodyId | None,
-        Query(description="Filter by the id in the body, such as a `payment_id`."),
+        Query(description="Filter by the id in the body: a `payment_id`, or an opening's account."),
     ] = None,
     limit: Limit = 50,
     cursor: Cursor = None,

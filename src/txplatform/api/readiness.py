@@ -9,17 +9,20 @@ from txplatform.api.queries import Queries
 from txplatform.decisions.decider import Decider
 from txplatform.decisions.errors import StoreUnavailableError
 from txplatform.eventstore.migrations import MigrationError, pending_migrations
-from txplatform.inbox.alarms import describe_alarms, find_alarms
+from txplatform.inbox.alarms import Alarms, describe_alarms, find_alarms
 
 CACHED_S = 1.0
 ALARMS_CACHED_S = 5.0
+_ALARMS_WITHIN_S = 2.0
+"""The longest time that a probe waits for alarms."""
 
 
 class Readiness:
     """Checks if this process can decide purchases.
 
     Attributes:
-        alarms: Alarms for an operator, which do not prevent decisions; empty if there are none.
+        alarms: Alarms for an operator, in words; empty if there are none. Neither they nor a fault
+            in looking them up make the process unready.
     """
 
     def __init__(self, decider: Decider, queries: Queries, stopping: asyncio.Event) -> None:
@@ -30,7 +33,12 @@ class Readiness:
         self._found = ""
         self._until = 0.0
         self._look_for_alarms_at = 0.0
-        self.alarms = ""
+        self._alarms = Alarms()
+
+    @property
+    def alarms(self) -> str:
+        """The alarms as text (see the class)."""
+        return describe_alarms(self._alarms)
 
     async def missing(self) -> str:
         """Return the reason why the process is not ready, as a sentence; empty if it is ready."""
@@ -47,8 +55,6 @@ class Readiness:
     async def _missing_of_database(self) -> str:
         try:
             missing = await self._queries.run(_missing_of_schema)
-            if not missing:
-                await self._look_for_alarms()
         except StoreUnavailableError as error:
             return f"The database is unavailable: {error.why}"
         except psycopg.Error as error:
@@ -57,13 +63,20 @@ class Readiness:
             return str(error)
         if missing:
             return missing
+        await self._look_for_alarms()
         not_understood = self._decider.rules.not_understood
         return f"No purchase can be decided. {not_understood}" if not_understood else ""
 
     async def _look_for_alarms(self) -> None:
-        if monotonic() >= self._look_for_alarms_at:
-            self.alarms = describe_alarms(await self._queries.run(find_alarms))
-            self._look_for_alarms_at = monotonic() + ALARMS_CACHED_S
+        if monotonic() < self._look_for_alarms_at:
+            return
+        try:
+            async with asyncio.timeout(_ALARMS_WITHIN_S):
+                found = await self._queries.run(find_alarms)
+        except (TimeoutError, StoreUnavailableError, psycopg.Error) as error:
+            found = Alarms(fault=type(error).__name__)
+        self._alarms = self._alarms.followed_by(found)
+        self._look_for_alarms_at = monotonic() + ALARMS_CACHED_S
 
 
 def _missing_of_schema(connection: psycopg.Connection) -> str:

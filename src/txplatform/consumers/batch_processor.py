@@ -6,6 +6,8 @@ commit. Messages that conflict are decided again under the lock, so they cannot 
 Each message is applied to the current state of its account. A rejected message is parked for an
 operator. Later messages need not wait for a parked message, since messages commute.
 
+A copy of a discarded message is not decided at all: a discard is permanent.
+
 If an account fails, because its events cannot be read or because of a defect, its messages are
 deferred: they are stored and tried again later (`deferred_messages.py`). Other accounts go on.
 """
@@ -33,7 +35,7 @@ from txplatform.eventstore.query import run_queries
 from txplatform.eventstore.statements import LOCK_LOG
 from txplatform.inbox.contents import content_hmac, read_content_secret
 from txplatform.inbox.message import ACCOUNT_UNREADABLE, INTERNAL_ERROR, MessageOutcome
-from txplatform.inbox.parking import deduplicate_parked
+from txplatform.inbox.parking import Discarded, deduplicate_parked, find_discarded
 from txplatform.inbox.positions import Move, advance
 from txplatform.inbox.writer import record
 from txplatform.processing.account_cache import AccountCache
@@ -84,10 +86,21 @@ def process(
     Raises:
         FencedError: Another consumer has moved a position; nothing is stored.
     """
-    pending = [pending_command(parsed) for parsed in batch.parsed_messages]
-    commands = [command for command in pending if command is not None]
+    messages = [parsed.message for parsed in batch.parsed_messages]
     work = UnitOfWork(cache)
     with connection.transaction():
+        secret = read_content_secret(connection)
+        hmacs = [content_hmac(message, secret) for message in messages]
+        discarded = find_discarded(connection, hmacs)
+        originals = [
+            discarded.get((message.topic, digest))
+            for message, digest in zip(messages, hmacs, strict=True)
+        ]
+        pending = [
+            pending_command(parsed) if original is None else None
+            for parsed, original in zip(batch.parsed_messages, originals, strict=True)
+        ]
+        commands = [command for command in pending if command is not None]
         elsewhere = PaymentsElsewhere(connection, commands)
         _run_commands(connection, work, commands, batch.now, elsewhere)
         run_queries(connection, work.append())
@@ -100,16 +113,15 @@ def process(
             work.failed.clear()
             again = [command for command in commands if command.stream in streams]
             decide_under_lock(connection, work, again, batch.now, elsewhere)
-        messages = [parsed.message for parsed in batch.parsed_messages]
-        secret = read_content_secret(connection)
-        hmacs = [content_hmac(message, secret) for message in messages]
         outcomes = deduplicate_parked(
             connection,
             messages,
             hmacs,
             [
-                outcome_of(parsed, command, work)
-                for parsed, command in zip(batch.parsed_messages, pending, strict=True)
+                outcome_of(parsed, command, work, original)
+                for parsed, command, original in zip(
+                    batch.parsed_messages, pending, originals, strict=True
+                )
             ],
         )
         traceparents = [parsed.traceparent for parsed in batch.parsed_messages]
@@ -148,14 +160,32 @@ def pending_command(parsed: ParsedMessage, *, retried: bool = False) -> PendingC
 
 
 def outcome_of(
-    parsed: ParsedMessage, pending: PendingCommand | None, work: UnitOfWork
+    parsed: ParsedMessage,
+    pending: PendingCommand | None,
+    work: UnitOfWork,
+    original: Discarded | None,
 ) -> MessageOutcome:
-    """Return the outcome of a message after its command, if any, was executed."""
+    """Return the outcome of a message after its command, if any, was executed.
+
+    Args:
+        parsed: The message.
+        pending: The executed command; None if there is nothing to execute.
+        work: The unit of work in which it was executed.
+        original: The discarded message of which this one is a copy, if any.
+    """
     command = parsed.command
     if isinstance(command, Rejection):
-        account_id = account_of_key(parsed.message.key)
+        account_id = account_of_key(parsed.message.key) or command.account_id
         return MessageOutcome(
-            MessageStatus.PARKED, account_id, reason=command.reason, detail=command.detail
+            MessageStatus.PARKED, account_id, command.key, command.reason, command.detail
+        )
+    if original is not None:
+        return MessageOutcome(
+            MessageStatus.DISCARDED,
+            command.account_id,
+            command.key,
+            original.reason,
+            f"The same as message {original.message_id}, which is discarded.",
         )
     if pending is None:
         return MessageOutcome(MessageStatus.IGNORED, command.account_id, command.key)

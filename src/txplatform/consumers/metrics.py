@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from txplatform.contracts.inbound_messages import MessageStatus
-from txplatform.inbox.alarms import Alarm
+from txplatform.inbox.alarms import CHANGES, Alarms
 from txplatform.inbox.positions import PartitionKey
-from txplatform.inbox.reader import CHANGES
 from txplatform.projections.waiting_advices import Waiting
 
 
@@ -80,14 +79,11 @@ class ConsumerMetrics:
         self._waiting.set(waiting.advices)
         self._waiting_oldest.set(waiting.oldest_s)
 
-    def show(
-        self, lags: Mapping[PartitionKey, int], deferred: int, alarms: Iterable[Alarm]
-    ) -> None:
+    def show(self, lags: Mapping[PartitionKey, int], deferred: int, alarms: Alarms) -> None:
         """Report the current lags, deferred messages and alarms."""
         self._deferred.set(deferred)
-        counts = Counted(alarm.topic for alarm in alarms)
         for topic in CHANGES:
-            self._alarms.labels(topic).set(counts[topic])
+            self._alarms.labels(topic).set(alarms.counts.get(topic, 0))
         self._lag.clear()
         for key, lag in lags.items():
             self._lag.labels(key.topic, str(key.partition)).set(lag)

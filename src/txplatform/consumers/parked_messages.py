@@ -12,7 +12,9 @@ from txplatform.contracts.inbound_resolutions import RetryResponse
 from txplatform.database_clock import database_time
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.statements import LOCK_LOG
+from txplatform.inbox.contents import content_hmac, read_content_secret
 from txplatform.inbox.message import MessageOutcome, Resolver
+from txplatform.inbox.parking import find_discarded
 from txplatform.inbox.reader import StoredMessage, parked_ids, stored_message
 from txplatform.inbox.writer import discard, settle
 from txplatform.processing.unit_of_work import UnitOfWork
@@ -44,6 +46,8 @@ class ContentsWithheldError(TxPlatformError):
 def retry_message(connection: psycopg.Connection, message_id: int, by: Resolver) -> MessageOutcome:
     """Process a parked or deferred message again; if rejected, the message is parked.
 
+    If a copy was discarded meanwhile, the message is discarded too.
+
     Raises:
         NoSuchMessageError: The inbox has no message with this id.
         NotParkedError: The message is neither parked nor deferred.
@@ -67,7 +71,10 @@ def retry_message(connection: psycopg.Connection, message_id: int, by: Resolver)
                 next_step="Have it sent again, then discard this one.",
             )
         parsed = read_message(stored.received)
-        command = pending_command(parsed, retried=True)
+        digest = content_hmac(stored.received, read_content_secret(connection))
+        discarded = find_discarded(connection, [digest])
+        original = discarded.get((stored.received.topic, digest))
+        command = pending_command(parsed, retried=True) if original is None else None
         work = UnitOfWork()
         if command is not None:
             elsewhere = PaymentsElsewhere(connection, [command])
@@ -75,7 +82,7 @@ def retry_message(connection: psycopg.Connection, message_id: int, by: Resolver)
             decide_under_lock(connection, work, [command], now, elsewhere)
         for error in work.failed.values():
             raise error
-        outcome = outcome_of(parsed, command, work)
+        outcome = outcome_of(parsed, command, work, original)
         if outcome.status is not stored.summary.status or stored.deferred:
             settle(connection, message_id, outcome, by)
     return outcome

@@ -1,13 +1,13 @@
 """Parses a message into a command, or into a rejection if the message is invalid."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
 from txplatform.contracts.cloudevents import EnvelopeError, open_envelope, traceparent_of
 from txplatform.contracts.field_problems import InvalidFieldsError, validate
-from txplatform.contracts.fields import Identifier
+from txplatform.contracts.fields import UrlId
 from txplatform.contracts.json import NotJsonError
 from txplatform.contracts.messages import INBOUND
 from txplatform.domain.commands import Command
@@ -15,7 +15,8 @@ from txplatform.domain.ids import AccountId
 from txplatform.inbox.message import INTERNAL_ERROR, UNREADABLE_HEADERS, ReceivedMessage
 from txplatform.telemetry import accept_traceparent, logger
 
-_ACCOUNT_ID = TypeAdapter[str](Identifier)
+_ACCOUNT_ID = TypeAdapter[str](UrlId)
+_BLANK = " "
 _MAX_PROBLEMS = 5
 _PRINTABLE = dict.fromkeys((*range(32), *range(127, 160)), " ")
 
@@ -27,10 +28,14 @@ class Rejection:
     Attributes:
         reason: A stable code, for machines.
         detail: A sentence without any values from the message.
+        account_id: The account in the body; None if it cannot be read.
+        key: The business key in the body; None if its id cannot be read.
     """
 
     reason: str
     detail: str
+    account_id: AccountId | None = None
+    key: str | None = None
 
 
 class ParsedMessage(NamedTuple):
@@ -65,10 +70,10 @@ def _read(message: ReceivedMessage) -> ParsedMessage:
         return ParsedMessage(message, command, accept_traceparent(None))
     try:
         envelope = open_envelope(message.headers, message.body)
+        command = _command_of(message, envelope.data)
         if envelope.type is not None and envelope.type != message.topic:
-            command = Rejection("wrong_type", f"The type is not {message.topic}.")
-        else:
-            command = _command_of(message, envelope.data)
+            detail = f"The type is not {message.topic}."
+            command = Rejection("wrong_type", detail, command.account_id, command.key)
         traceparent = envelope.traceparent
     except EnvelopeError as error:
         command = Rejection(error.reason, error.detail)
@@ -77,21 +82,40 @@ def _read(message: ReceivedMessage) -> ParsedMessage:
 
 
 def _command_of(message: ReceivedMessage, data: object) -> Command | Rejection:
-    model = INBOUND[message.topic]
+    kind = INBOUND[message.topic]
     try:
-        model.refuse_repeats(data)
-        body = validate(model, data)
+        kind.refuse_repeats(data)
+        command = validate(kind, data).to_command()
     except NotJsonError as error:
         return Rejection("not_json", error.why)
     except InvalidFieldsError as error:
-        return Rejection("schema_violation", _problems(error))
-    if message.key != body.account_id.encode():
-        return Rejection("key_mismatch", "The message key is not the account_id in the body.")
-    return body.to_command()
+        fields = _valid_fields(data, error)
+        key = kind.KEY(fields[kind.ID]) if kind.ID in fields else None
+        return Rejection("schema_violation", _problems(error), fields.get("account_id"), key)
+    # Most keys need not be parsed.
+    if (
+        message.key != command.account_id.encode()
+        and account_of_key(message.key) != command.account_id
+    ):
+        detail = "The message key is not the account_id in the body."
+        return Rejection("key_mismatch", detail, command.account_id, command.key)
+    return command
+
+
+def _valid_fields(data: object, error: InvalidFieldsError) -> dict[str, Any]:
+    """Return the fields of an invalid body that are valid themselves, without outer blanks."""
+    invalid = {field.location[:1] for field in error.fields}
+    if not isinstance(data, dict) or () in invalid:
+        return {}
+    return {
+        name: value.strip(_BLANK) if isinstance(value, str) else value
+        for name, value in data.items()
+        if (name,) not in invalid
+    }
 
 
 def account_of_key(key: bytes | None) -> AccountId | None:
-    """Return the account of a message's key; None if the key is not an account id."""
+    """Return the account of a message's key; None if the key is not the form of an account id."""
     try:
         return AccountId(_ACCOUNT_ID.validate_python((key or b"").decode("ascii")))
     except ValueError:

@@ -12,7 +12,7 @@ from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.domain.ids import account_of
 from txplatform.eventstore.snapshot import account_state
 from txplatform.health import Health
-from txplatform.inbox.alarms import Alarm, describe_alarms
+from txplatform.inbox.alarms import Alarms, describe_alarms
 from txplatform.inbox.message import MessageOutcome
 from txplatform.pluralize import pluralize
 from txplatform.processing.unit_of_work import UnitOfWork
@@ -54,7 +54,7 @@ def log_outcomes(
             )
 
 
-def health_of(assignment: Assignment, deferred: Deferred, alarms: Sequence[Alarm]) -> Health:
+def health_of(assignment: Assignment, deferred: Deferred, alarms: Alarms) -> Health:
     """Return the health.
 
     The consumer is ready if it is a member of the group, all topics exist, all assigned partitions
@@ -64,7 +64,7 @@ def health_of(assignment: Assignment, deferred: Deferred, alarms: Sequence[Alarm
         "cluster_id": assignment.origin.cluster_id,
         "partitions": len(assignment.positions),
         "deferred_messages": deferred.messages,
-        "alarms": len(alarms),
+        "alarms": sum(alarms.counts.values()),
         "lag": {f"{key.topic}[{key.partition}]": lag for key, lag in assignment.lags().items()},
     }
     missing = sorted(assignment.missing)
@@ -83,7 +83,7 @@ def health_of(assignment: Assignment, deferred: Deferred, alarms: Sequence[Alarm
     elif assignment.assigned and not assignment.reading:
         problems.append("has not looked up its positions yet")
     # An alarm needs an operator, but the consumer works.
-    words = [f"ALARM: {describe_alarms(alarms)}"] if alarms else []
+    words = [f"ALARM: {described}"] if (described := describe_alarms(alarms)) else []
     if problems:
         return Health(ready=False, detail="; ".join([*words, *problems]), figures=figures)
     detail = (

@@ -26,7 +26,7 @@ from txplatform.contracts.messages import INBOUND
 from txplatform.database import PASSING_FAULTS, Database
 from txplatform.database_clock import DatabaseClock
 from txplatform.health import Health
-from txplatform.inbox.alarms import Alarm, apply_waited, find_alarms
+from txplatform.inbox.alarms import Alarms, end_overtaken
 from txplatform.inbox.positions import FencedError, PartitionKey
 from txplatform.inbox.writer import keep_contents
 from txplatform.processing.account_cache import AccountCache
@@ -39,6 +39,9 @@ from txplatform.tracing import process_tracer
 
 _POLL_S = 0.25
 _CHECK_EVERY_S = 5.0
+_CHECK_SOON_S = 1.0
+"""The time until the check that shows a message just parked; later batches do not put it off."""
+
 _KEEP_EVERY_S = 3600.0
 _STUCK_AFTER_S = 15.0
 """If no poll has started for this long, the loop is stuck or the process is frozen."""
@@ -69,7 +72,7 @@ class InboundConsumer:
         self._keep_at = 0.0
         self._polled_at = monotonic()
         self._deferred = Deferred()
-        self._alarms: list[Alarm] = []
+        self._alarms = Alarms()
         self._tracer = process_tracer()
         self._health = Health(ready=False, detail="has not started")
 
@@ -127,8 +130,7 @@ class InboundConsumer:
         if monotonic() >= self._keep_at:
             self._keep_contents(connection)
         self._deferred = retry_deferred(connection)
-        apply_waited(connection)
-        self._alarms = find_alarms(connection)
+        self._alarms = self._alarms.followed_by(end_overtaken(connection))
         self._metrics.on_two_accounts.set(len(on_two_accounts(connection)))
         self._metrics.show_waiting(waiting_advices(connection))
         self._metrics.show(assignment.lags(), self._deferred.messages, self._alarms)
@@ -151,7 +153,7 @@ class InboundConsumer:
         self._metrics.count_batch(zip(topics, statuses, strict=True), monotonic() - started)
         log_outcomes(self._log, batch, outcomes, work)
         if work.failed or MessageStatus.PARKED in statuses:
-            self._check_at = 0.0  # shows deferred messages and alarms
+            self._check_at = min(self._check_at, monotonic() + _CHECK_SOON_S)
         every = self._settings.snapshot_every_events
         take_snapshots(self._connected(), work.accounts, work.events, every=every)
         broker.note({PartitionKey(m.topic, m.partition): m.next_offset for m in moves})

@@ -25,7 +25,7 @@ class InboundMessageResponse:
         id: The message's number in the inbox, in order of arrival.
         sent_at: The timestamp of the Kafka record, UTC.
         received_at: The time of insertion into the inbox, from the database's clock, UTC.
-        business_key: The business key from the body; None if the body could not be read.
+        business_key: The business key from the body; None if its id could not be read.
         status: The current outcome. A waiting message later becomes applied, stale or parked.
         reason: A stable code; None if the message was not rejected.
         detail: The reason in a sentence. For a duplicate, the describing fields that differ from

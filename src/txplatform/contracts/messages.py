@@ -4,7 +4,8 @@ Unknown members are ignored, so that producers can add fields. HTTP requests wit
 are refused instead, because the caller sees the error immediately.
 """
 
-from typing import Annotated, ClassVar
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
@@ -36,6 +37,14 @@ from txplatform.domain.advices import (
     StatusChange,
 )
 from txplatform.domain.commands import Command
+from txplatform.domain.keys import (
+    clearing_key,
+    credit_limit_key,
+    opening_key,
+    payment_key,
+    payment_return_key,
+    status_version_key,
+)
 from txplatform.domain.requests import Opening
 from txplatform.domain.status import AccountStatus
 
@@ -46,10 +55,14 @@ class MessageBody(AdviceBody):
     Attributes:
         TOPIC: The name of the topic, which is also the CloudEvents type of the messages.
         COMMANDS: The classes of commands to which a body can be converted.
+        ID: The field with the business id.
+        KEY: Makes the business key of the command from that field.
     """
 
     TOPIC: ClassVar[str]
     COMMANDS: ClassVar[tuple[type[Command], ...]]
+    ID: ClassVar[str]
+    KEY: ClassVar[Callable[[Any], str]]
 
     model_config = ConfigDict(extra="ignore")
 
@@ -66,6 +79,8 @@ class AccountOpenedMessage(MessageBody):
 
     TOPIC: ClassVar[str] = "accounts.account-opened.v1"
     COMMANDS = (Opening,)
+    ID = "account_id"
+    KEY = opening_key
 
     currency: CurrencyCode
     credit_limit: AmountOrZero
@@ -82,6 +97,8 @@ class AccountStatusChangedMessage(MessageBody):
 
     TOPIC: ClassVar[str] = "accounts.account-status-changed.v1"
     COMMANDS = (StatusChange,)
+    ID = "status_version"
+    KEY = status_version_key
 
     status: Annotated[
         AccountStatus,
@@ -99,6 +116,8 @@ class CreditLimitChangedMessage(MessageBody):
 
     TOPIC: ClassVar[str] = "accounts.credit-limit-changed.v1"
     COMMANDS = (CreditLimitChange,)
+    ID = "limit_version"
+    KEY = credit_limit_key
 
     credit_limit: AmountOrZero
     currency: CurrencyCode
@@ -111,6 +130,8 @@ class PaymentSubmittedMessage(MessageBody):
 
     TOPIC: ClassVar[str] = "payments.payment-submitted.v1"
     COMMANDS = (Payment,)
+    ID = "payment_id"
+    KEY = payment_key
 
     payment_id: BodyId
     amount: Annotated[
@@ -129,6 +150,8 @@ class PaymentReturnedMessage(MessageBody):
 
     TOPIC: ClassVar[str] = "payments.payment-returned.v1"
     COMMANDS = (PaymentReturn,)
+    ID = "payment_id"
+    KEY = payment_return_key
 
     payment_id: BodyId
     amount: Annotated[
@@ -148,6 +171,8 @@ class PresentmentReceivedMessage(PresentmentBody, MessageBody):
 
     TOPIC: ClassVar[str] = "settlement.presentment-received.v1"
     COMMANDS = PresentmentBody.COMMANDS
+    ID = "clearing_id"
+    KEY = clearing_key
 
     transaction_id: DescribedTransactionId = None
     direction: Direction

@@ -9,7 +9,14 @@ from typing import ClassVar
 
 from txplatform.domain.account_command import EarlyAdvice, FlaggedCommand, VersionedAdvice
 from txplatform.domain.ids import AccountId, PaymentId, TransactionId
-from txplatform.domain.keys import clearing_key, payment_key, payment_return_key, refund_key
+from txplatform.domain.keys import (
+    clearing_key,
+    credit_limit_key,
+    payment_key,
+    payment_return_key,
+    refund_key,
+    status_version_key,
+)
 from txplatform.domain.requests import Merchant
 from txplatform.domain.status import AccountStatus
 
@@ -34,7 +41,7 @@ class CreditLimitChange(EarlyAdvice, VersionedAdvice, frozen=True):
 
     @property
     def key(self) -> str:
-        return f"credit-limit:{self.limit_version}"
+        return credit_limit_key(self.limit_version)
 
 
 class StatusChange(VersionedAdvice, frozen=True):
@@ -58,7 +65,7 @@ class StatusChange(VersionedAdvice, frozen=True):
 
     @property
     def key(self) -> str:
-        return f"status-version:{self.status_version}"
+        return status_version_key(self.status_version)
 
     @property
     def terminal(self) -> bool:

@@ -44,3 +44,18 @@ def waiting_key(business_key: str) -> str:
 def rejected_key(business_key: str) -> str:
     """Return the key of the rejection of a message that waited."""
     return f"rejected:{business_key}"
+
+
+def opening_key(_account_id: str) -> str:
+    """Return the key of an account's opening, of which an account has only one."""
+    return "account-opened"
+
+
+def credit_limit_key(limit_version: int | str) -> str:
+    """Return the key of a change of the credit limit."""
+    return f"credit-limit:{limit_version}"
+
+
+def status_version_key(status_version: int | str) -> str:
+    """Return the key of a change of the status by the accounts team."""
+    return f"status-version:{status_version}"

@@ -10,7 +10,12 @@ from typing import Any, ClassVar
 
 from txplatform.domain.account_command import AccountCommand, FlaggedCommand
 from txplatform.domain.ids import AccountId, TransactionId
-from txplatform.domain.keys import authorization_key, hold_expiry_key, late_authorization_key
+from txplatform.domain.keys import (
+    authorization_key,
+    hold_expiry_key,
+    late_authorization_key,
+    opening_key,
+)
 from txplatform.domain.status import AccountStatus, FreezeReason
 
 
@@ -104,7 +109,7 @@ class Opening(FlaggedCommand, frozen=True):
 
     @property
     def key(self) -> str:
-        return "account-opened"
+        return opening_key(self.account_id)
 
 
 class OperatorStatus(AccountCommand, frozen=True):

@@ -48,8 +48,9 @@ class MessageOutcome(NamedTuple):
     """The result of processing a message.
 
     Attributes:
-        account_id: The account of the message's key; None if the key is not an account id.
-        business_key: The business key of the message's command; None if the message is invalid.
+        account_id: The account of the message's key, or of its body if the key is no account id;
+            None if neither can be read.
+        business_key: The business key of the message's command; None if its id cannot be read.
         reason: A stable code that says why the message was parked, discarded or deferred; else
             None.
         detail: The reason in a sentence or, for a duplicate, the fields that differ; else None.

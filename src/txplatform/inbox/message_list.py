@@ -10,7 +10,11 @@ from txplatform.contracts.cursors import Cursors
 from txplatform.contracts.inbound_messages import InboundMessagesResponse, MessageStatus
 from txplatform.inbox.reader import MESSAGE_COLUMNS, SETTLED_BY, message_of
 
-_BUSINESS_ID = "substr(m.business_key, strpos(m.business_key, ':') + 1)"
+_BUSINESS_ID = """
+CASE WHEN strpos(m.business_key, ':') = 0 THEN m.account_id
+ELSE substr(m.business_key, strpos(m.business_key, ':') + 1) END
+"""
+"""The key of an opening has no id, since it is the account's."""
 _AFTER = "m.id > %(after)s"
 _WITH_BUSINESS_ID_AFTER = f"""
 m.business_key IS NOT NULL

@@ -1,6 +1,7 @@
-"""Ensures that only the first of identical rejected messages is parked for an operator.
+"""Recognises copies of messages that were parked or discarded.
 
-A copy of a parked message becomes a duplicate; a copy of a discarded message is discarded.
+Only the first of identical rejected messages is parked for an operator; a copy becomes a duplicate.
+A copy of a discarded message is discarded, even if it could be applied now.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,8 +26,33 @@ ORDER BY m.status <> 'discarded', m.id
 """
 """Only the index of contents can serve the comparison of rows (see `row_equals`)."""
 
+_OF_HEADERS = ("unreadable_headers", "wrong_type", "unsupported_envelope")
+"""The reasons that a copy with other headers need not have."""
+
+_DISCARDED = f"""
+SELECT m.topic, m.content_hmac, m.id, m.reason
+FROM unnest(%b::bytea[]) AS wanted (content_hmac) CROSS JOIN LATERAL (
+    SELECT topic, content_hmac, id, reason
+    FROM inbound_messages
+    WHERE (content_hmac, id) >= (wanted.content_hmac, 0::bigint)
+      AND (content_hmac, id) <= (wanted.content_hmac, 9223372036854775807)
+      AND status = 'discarded' AND coalesce(reason, '') NOT IN {_OF_HEADERS}
+    OFFSET 0
+) m
+WHERE EXISTS (SELECT FROM inbound_messages WHERE status = 'discarded')
+ORDER BY m.id
+"""  # constants of this module; a tuple of texts is written as in SQL
+"""If no message is discarded, none is looked up."""
+
 _Contents = tuple[str, bytes]
 """The topic of a message and the HMAC of its key and body, which are equal for copies."""
+
+
+class Discarded(NamedTuple):
+    """A discarded message, and the reason in its row."""
+
+    message_id: int
+    reason: str | None
 
 
 class _Repeat(NamedTuple):
@@ -34,6 +60,21 @@ class _Repeat(NamedTuple):
 
     status: MessageStatus
     first: str
+
+
+def find_discarded(
+    connection: psycopg.Connection, hmacs: Sequence[bytes]
+) -> dict[_Contents, Discarded]:
+    """Return the discarded messages of which messages with these contents would be copies.
+
+    Messages that were discarded for a fault of their headers are left out: a copy with the same
+    headers is rejected again, and one with good headers may be applied.
+    """
+    found: dict[_Contents, Discarded] = {}
+    cursor = connection.cursor(binary=True)
+    for topic, hmac, *original in cursor.execute(_DISCARDED, (hmacs,), prepare=True):
+        found.setdefault((topic, hmac), Discarded(*original))
+    return found
 
 
 def deduplicate_parked(

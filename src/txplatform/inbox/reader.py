@@ -14,7 +14,6 @@ from txplatform.contracts.inbound_messages import (
     InboundMessageResponse,
     MessageStatus,
 )
-from txplatform.contracts.messages import AccountStatusChangedMessage, CreditLimitChangedMessage
 from txplatform.domain.events import WaitingMessageRejected
 from txplatform.domain.events.event import AdviceEvent
 from txplatform.domain.ids import AccountId, account_stream
@@ -23,9 +22,6 @@ from txplatform.eventstore.mapper import decode_event
 from txplatform.eventstore.statements import row_equals
 from txplatform.inbox.message import ReceivedMessage
 from txplatform.inbox.writer import decode_headers
-
-CHANGES = (AccountStatusChangedMessage.TOPIC, CreditLimitChangedMessage.TOPIC)
-"""The topics whose parked messages may leave an account too much freedom."""
 
 MESSAGE_COLUMNS = """m.id, m.cluster_id, m.topic, m.partition, m."offset", m.sent_at,
     m.received_at, m.traceparent, m.account_id, m.business_key,
@@ -116,19 +112,6 @@ def parked_after(
     )
 
 
-def parked_changes(connection: psycopg.Connection[Any]) -> list[StoredMessage]:
-    """Return all parked changes of a status or a limit, even if they waited, in order of id."""
-    # The values are literals, and the plan is made each time, so that the partial index is used.
-    return _stored(
-        connection,
-        f"WHERE m.topic IN {CHANGES}"  # a tuple of texts is written as in SQL
-        " AND m.status IN ('parked', 'waiting')"
-        " AND coalesce(settled.status, m.status) = 'parked' ORDER BY m.id",
-        (),
-        prepare=False,
-    )
-
-
 def message_that_waited(
     connection: psycopg.Connection[Any], account_id: str, business_key: str
 ) -> StoredMessage | None:
@@ -165,8 +148,6 @@ def _stored(
     connection: psycopg.Connection[Any],
     where: str,
     values: tuple[object, ...] | Mapping[str, object],
-    *,
-    prepare: bool | None = None,
 ) -> list[StoredMessage]:
     query = (
         f"SELECT {MESSAGE_COLUMNS}, m.topic_id, m.key, m.parked_number,"
@@ -174,7 +155,7 @@ def _stored(
         f" FROM inbound_messages m {SETTLED_BY} {_CONTENTS} {where}"
     )  # constants of this module
     found = []
-    for row in connection.execute(query.encode(), values, prepare=prepare):
+    for row in connection.execute(query.encode(), values):
         *columns, topic_id, key, parked_number, headers, body = row
         message = message_of(columns)
         received = ReceivedMessage(

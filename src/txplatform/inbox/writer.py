@@ -12,6 +12,7 @@ import orjson
 import psycopg
 
 from txplatform.eventstore.statements import column_arrays, row_equals
+from txplatform.inbox.alarms import alarms_until
 from txplatform.inbox.contents import keepable
 from txplatform.inbox.message import Headers, MessageOutcome, ReceivedMessage, Resolver
 
@@ -19,23 +20,34 @@ INSERT = """
 INSERT INTO inbound_messages (
     cluster_id, topic, topic_id, partition, "offset", sent_at, key, withheld, content_hmac,
     traceparent, account_id, business_key, first_status, status, reason, detail, event_id,
-    account_version, flags, parked_number
+    account_version, flags, alarms_until, parked_number
 )
 SELECT cluster_id, topic, topic_id, partition, "offset", sent_at, key, withheld, content_hmac,
     traceparent, account_id, business_key, status, status, reason, detail, event_id,
-    account_version, string_to_array(flags, ','),
+    account_version, string_to_array(flags, ','), alarms_until,
     CASE WHEN status = 'parked' THEN nextval('parked_numbers') END
 FROM unnest(
     %b::text[], %b::text[], %b::text[], %b::int[], %b::bigint[], %b::timestamptz[], %b::bytea[],
     %b::boolean[], %b::bytea[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
-    %b::text[], %b::text[], %b::bigint[], %b::text[]
+    %b::text[], %b::text[], %b::bigint[], %b::text[], %b::bigint[]
 ) WITH ORDINALITY AS m (
     cluster_id, topic, topic_id, partition, "offset", sent_at, key, withheld, content_hmac,
     traceparent, account_id, business_key, status, reason, detail, event_id, account_version,
-    flags, nth
+    flags, alarms_until, nth
 )
 ORDER BY nth
-ON CONFLICT (cluster_id, topic_id, topic, partition, "offset") DO NOTHING
+ON CONFLICT (cluster_id, topic_id, topic, partition, "offset") DO UPDATE
+SET status = excluded.status, reason = excluded.reason, detail = excluded.detail,
+    account_id = excluded.account_id, business_key = excluded.business_key,
+    event_id = excluded.event_id, account_version = excluded.account_version,
+    flags = excluded.flags, alarms_until = excluded.alarms_until,
+    resolved_at = now(), resolved_by = 'consumer'
+WHERE excluded.event_id IS NOT NULL AND inbound_messages.status <> 'discarded'
+  AND (inbound_messages.event_id IS NULL
+    OR inbound_messages.status = 'waiting' AND excluded.status = 'applied')
+"""
+"""A message that is read again has a row, which is kept unless the message takes effect only now:
+before, it was parked, deferred, a copy of a parked message, or rejected after it had waited.
 """
 
 _ORIGIN: LiteralString = 'cluster_id, topic_id, topic, partition, "offset"'
@@ -58,6 +70,8 @@ ON CONFLICT DO NOTHING  -- stored by another consumer since this transaction beg
 _SETTLE = """
 UPDATE inbound_messages
 SET status = %(status)s, reason = %(reason)s, detail = %(detail)s, event_id = %(event_id)s,
+    account_id = coalesce(%(account_id)s, account_id),
+    business_key = coalesce(%(business_key)s, business_key),
     account_version = %(account_version)s, flags = %(flags)s, resolved_at = now(),
     resolved_by = %(by)s,
     parked_number = CASE WHEN %(status)s = 'parked' THEN
@@ -79,10 +93,10 @@ def record(
     traceparents: Sequence[str],
     outcomes: Sequence[MessageOutcome],
 ) -> None:
-    """Insert a row for each message with its trace context and outcome; skip stored messages.
+    """Insert a row for each message with its trace context and outcome.
 
-    Contents that hold a card number are left out. The caller is in a transaction and holds the
-    log's lock.
+    A message that is stored already keeps its row, unless it takes effect only now. Contents that
+    hold a card number are left out. The caller is in a transaction and holds the log's lock.
     """
     if not messages:
         return
@@ -100,6 +114,7 @@ def record(
         [status.value for status in statuses],
         *details,
         [",".join(each) for each in flags],
+        list(map(alarms_until, messages, outcomes)),
     ]
     cursor = connection.cursor(binary=True)
     cursor.execute(INSERT, columns, prepare=True)

@@ -6,8 +6,8 @@ GRANT EXECUTE ON FUNCTION append_events, store_snapshots, keep_inbound_contents 
 GRANT SELECT ON events, snapshots, installation_secrets, schema_migrations TO txplatform_service;
 GRANT SELECT, INSERT ON inbound_contents, inbound_messages TO txplatform_service;
 GRANT UPDATE (
-    status, reason, detail, event_id, account_version, flags, resolved_at, resolved_by, resolution,
-    parked_number
+    status, reason, detail, event_id, account_id, account_version, business_key, flags, resolved_at,
+    resolved_by, resolution, parked_number, alarms_until
 ) ON inbound_messages TO txplatform_service;
 GRANT USAGE ON SEQUENCE parked_numbers TO txplatform_service;
 GRANT SELECT, INSERT ON ruleset_events, shadow_disagreements TO txplatform_service;

@@ -18,7 +18,7 @@ class InboundMessage(Body):
     Attributes:
         id: The message's number, in order of arrival.
         sent_at: The timestamp of the Kafka record.
-        business_key: The business key in the body; None if the body could not be read.
+        business_key: The business key in the body; None if its id could not be read.
         status: The current outcome. A waiting message later becomes applied, stale or parked.
         reason: A stable code; None if the message was not rejected.
         detail: The reason in a sentence.
