@@ -114,6 +114,10 @@ def incremented(decision: Any) -> AuthorizationIncremented:
             ("Another 12.50 EUR for your purchase was declined.", "The card is frozen."),
         ),
         (cleared(), ("12.50 EUR was charged to your card by Corner Books.", AVAILABLE)),
+        (
+            cleared(transaction_id="t", released=1_249),  # above its hold, or never authorized
+            ("12.50 EUR was charged to your card by Corner Books.", AVAILABLE),
+        ),
         (cleared(merchant=None), ("12.50 EUR was charged to your card by a merchant.", AVAILABLE)),
         (
             cleared(transaction_id="t", reverses_clearing_id="c-0", amount=-1_250),
@@ -168,7 +172,13 @@ def test_a_cardholder_is_told_what_happened_with_the_money(
 
 
 @pytest.mark.parametrize(
-    "message", [decisioned("acc", amount=0), cleared(transaction_id="t"), reversed_(0)]
+    "message",
+    [
+        decisioned("acc", amount=0),
+        cleared(transaction_id="t", released=1_250),
+        cleared(transaction_id="t", released=2_000),
+        reversed_(0),
+    ],
 )
 def test_a_cardholder_is_not_told_what_is_no_news(message: Message) -> None:
     assert not is_told(message)

@@ -1,4 +1,4 @@
-"""What is wrong with a field, in words about the field, such as `is missing`.
+"""Describes the problem of a field in words about the field, such as `is missing`.
 
 pydantic's own words mention inputs and patterns. The web bank shows these to its visitors.
 """

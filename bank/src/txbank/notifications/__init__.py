@@ -1,4 +1,4 @@
-"""The notifications service: tells cardholders and subscribers what the platform published."""
+"""The notifications service: sends the events of the platform to cardholders and subscribers."""
 
 from collections.abc import Sequence
 from datetime import timedelta

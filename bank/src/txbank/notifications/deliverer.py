@@ -169,7 +169,7 @@ class Deliverer:
     async def _send(self, http: httpx.AsyncClient, delivery: Claimed) -> None:
         """Send a delivery. A defect refuses this one, and holds up no other.
 
-        The text of a defect is told to nobody, since it may have personal data.
+        The text of a defect is not stored, since it may have personal data.
         """
         try:
             await self._channel.send(http, delivery)

@@ -27,11 +27,12 @@ class Text(NamedTuple):
 def is_told(message: Message) -> bool:
     """Return whether the cardholder gets a mail about an event.
 
-    There is none about a clearing that names a transaction, since the decision had one; about a
-    reversal that releases nothing; or about the decision on an amount of 0.
+    There is none about a clearing that posts at most what it releases from a hold, since the
+    decision had one; about a reversal that releases nothing; or about the decision on an amount
+    of 0.
     """
     match message:
-        case TransactionCleared(transaction_id=str(), reverses_clearing_id=None):
+        case TransactionCleared(reverses_clearing_id=None) if message.amount <= message.released:
             return False
         case TransactionReversed(released=0) | TransactionDecisioned(amount=0):
             return False
@@ -93,7 +94,7 @@ def write_text(message: Message, currency: str) -> Text:  # noqa: C901, PLR0912 
         case PaymentReturnApplied():
             reason = f": {message.reason}" if message.reason else ""
             what = f"Your payment of {message.money} was returned by your bank{reason}."
-            owed = f"You owe {money(message.balance.posted)}."
+            owed = f"You owe {money(max(message.balance.posted, 0))}."
             told = Text("Payment returned", (what, owed))
         case _:
             raise AssertionError(f"{message.TOPIC} is not a topic that the platform publishes")

@@ -28,8 +28,8 @@ class Form:
 
     Attributes:
         typed: The text of each field, which is shown again beside its error.
-        errors: What is wrong, by the name of the field.
-        fault: What is wrong with the form as a whole.
+        errors: The problem of each wrong field.
+        fault: The problem of the form as a whole.
     """
 
     def __init__(self, typed: Mapping[str, str] | None = None, **initial: str) -> None:
