@@ -27,7 +27,7 @@ from txplatform.eventstore.migrations import migrate
 
 _BIN = POSTGRES_VERSIONS[18]
 _SYSTEM_USER = "pgserver"
-_SERVICE_ROLE = "txplatform_service_login"
+SERVICE_ROLE = "txplatform_service_login"
 _TEMPLATE = "migrated"
 
 
@@ -64,10 +64,10 @@ class PostgresServer:
             shutil.chown(self._data, _SYSTEM_USER)
         self._run(["initdb", "-D", str(self._data), "-U", "postgres", "--auth=trust", "-E", "UTF8"])
         self.start()
-        with psycopg.connect(self._url("postgres", "postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE ROLE {_SERVICE_ROLE} LOGIN")
+        with psycopg.connect(self.login("postgres", "postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE ROLE {SERVICE_ROLE} LOGIN")
             connection.execute(f"CREATE DATABASE {_TEMPLATE}")
-        migrate(self._url("postgres", _TEMPLATE), self._url(_SERVICE_ROLE, _TEMPLATE))
+        migrate(self.login("postgres", _TEMPLATE), self.login(SERVICE_ROLE, _TEMPLATE))
         return self
 
     def __exit__(
@@ -109,20 +109,20 @@ class PostgresServer:
     def new_database(self) -> TestDatabase:
         """Create an empty, migrated database."""
         name = f"test_{next(self._numbers)}"
-        with psycopg.connect(self._url("postgres", "postgres"), autocommit=True) as connection:
+        with psycopg.connect(self.login("postgres", "postgres"), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
-        return TestDatabase(name, self._url("postgres", name), self._url(_SERVICE_ROLE, name))
+        return TestDatabase(name, self.login("postgres", name), self.login(SERVICE_ROLE, name))
 
     def empty_database(self) -> TestDatabase:
         """Create a database without the platform's schema."""
         name = f"test_{next(self._numbers)}"
-        with psycopg.connect(self._url("postgres", "postgres"), autocommit=True) as connection:
+        with psycopg.connect(self.login("postgres", "postgres"), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}")
-        return TestDatabase(name, self._url("postgres", name), self._url(_SERVICE_ROLE, name))
+        return TestDatabase(name, self.login("postgres", name), self.login(SERVICE_ROLE, name))
 
     def drop(self, database: TestDatabase) -> None:
         """Drop a database and end its sessions."""
-        with psycopg.connect(self._url("postgres", "postgres"), autocommit=True) as connection:
+        with psycopg.connect(self.login("postgres", "postgres"), autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {database.name} WITH (FORCE)")
 
     def copy(self, source: TestDatabase, target: TestDatabase, *options: str) -> None:
@@ -133,15 +133,8 @@ class PostgresServer:
             self._run(["pg_dump", "--format=custom", f"--file={dump}", source.owner_url])
             self._run(["pg_restore", *options, f"--dbname={target.owner_url}", dump])
 
-    def administrator_url(self, database: str) -> str:
-        """Return the URL of a database for the superuser."""
-        return self._url("postgres", database)
-
-    def service_login(self, database: str) -> str:
-        """Return the URL of a database for the service's role."""
-        return self._url(_SERVICE_ROLE, database)
-
-    def _url(self, role: str, database: str) -> str:
+    def login(self, role: str, database: str) -> str:
+        """Return the URL of a database for a role; the superuser is `postgres`."""
         return f"postgresql://{role}@127.0.0.1:{self.port}/{database}"
 
     def _answers(self) -> bool:
@@ -149,7 +142,7 @@ class PostgresServer:
         if self._server.poll() is not None:
             raise AssertionError((self._root / "log").read_text())
         try:
-            psycopg.connect(self._url("postgres", "postgres"), connect_timeout=2).close()
+            psycopg.connect(self.login("postgres", "postgres"), connect_timeout=2).close()
         except psycopg.OperationalError:
             return False
         return True

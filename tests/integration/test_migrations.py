@@ -11,7 +11,7 @@ import pytest
 from psycopg.errors import InsufficientPrivilege
 
 from harness.api import running_api
-from harness.postgres import PostgresServer, TestDatabase
+from harness.postgres import SERVICE_ROLE, PostgresServer, TestDatabase
 from harness.processes import run_command
 from harness.waiting import wait_until
 from txplatform.eventstore.migrations import (
@@ -89,9 +89,9 @@ def test_an_old_api_stays_ready_only_while_it_understands_the_newer_schema(
 
 
 def test_a_database_that_cannot_store_every_character_is_refused(postgres: PostgresServer) -> None:
-    with psycopg.connect(postgres.administrator_url("postgres"), autocommit=True) as connection:
+    with psycopg.connect(postgres.login("postgres", "postgres"), autocommit=True) as connection:
         connection.execute("CREATE DATABASE latin ENCODING 'WIN1252' LOCALE 'C' TEMPLATE template0")
-    url = postgres.administrator_url("latin")
+    url = postgres.login("postgres", "latin")
     with pytest.raises(MigrationError, match="encoding WIN1252"):
         migrate(url)
     code, out, _ = run_command("doctor", env={"TXPLATFORM_DATABASE_URL": url})
@@ -141,14 +141,17 @@ def test_an_owner_that_may_not_create_roles_is_told_what_an_administrator_has_to
     """After that, it migrates, once and again."""
     owner = "CREATE ROLE plain_owner LOGIN; CREATE DATABASE plain OWNER plain_owner"
     with PostgresServer() as server:
-        template, service = server.administrator_url("migrated"), server.service_login("plain")
+        template, service = (
+            server.login("postgres", "migrated"),
+            server.login(SERVICE_ROLE, "plain"),
+        )
         with psycopg.connect(template, autocommit=True) as connection:
             connection.execute("DROP OWNED BY txplatform_service")
-        with psycopg.connect(server.administrator_url("postgres"), autocommit=True) as connection:
+        with psycopg.connect(server.login("postgres", "postgres"), autocommit=True) as connection:
             connection.execute("DROP ROLE txplatform_service")
             for statement in owner.split("; "):
                 connection.execute(statement)
-            url = server.administrator_url("plain").replace("postgres@", "plain_owner@")
+            url = server.login("postgres", "plain").replace("postgres@", "plain_owner@")
             for _ in range(2):
                 with pytest.raises(MigrationError) as refused:
                     migrate(url, service)
@@ -191,6 +194,24 @@ def test_a_command_on_a_database_without_schema_prints_a_next_step(empty: TestDa
         code, _, err = run_command(*words, env=env)
         assert code == 1
         assert "txplatform migrate" in err, err
+        assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("program", ["txplatform", "txbank"])
+def test_the_version_is_printed(program: str) -> None:
+    assert run_command("--version", env={}, program=program) == (0, f"{program} 0.1.0\n", "")
+
+
+def test_a_role_without_rights_is_told_what_it_lacks_and_what_to_do(
+    postgres: PostgresServer, database: TestDatabase
+) -> None:
+    role = f"stranger_{database.name}"
+    with psycopg.connect(database.owner_url, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {role} LOGIN")
+    url = postgres.login(role, database.name)
+    for words in (["keys", "list"], ["migrate"], ["events", "--account", "a"]):
+        code, _, err = run_command(*words, env={"TXPLATFORM_DATABASE_URL": url})
+        assert (code, "permission denied" in err) == (1, True), err
         assert "Traceback" not in err
 
 

@@ -10,13 +10,14 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 
 import psycopg
 
 from txplatform.errors import TxPlatformError
 
 COMMANDS = {
-    "demo": "run the whole platform on this machine, without Docker or configuration",
+    "demo": "run the platform and a small bank on this machine, without Docker or configuration",
     "migrate": "update the database schema to this version",
     "topics": "create the Kafka topics",
     "api": "serve the HTTP API",
@@ -51,6 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="txplatform", description="Event-sourced card transaction processing."
     )
+    parser.add_argument(
+        "--version", action="version", version=f"txplatform {version('txplatform')}"
+    )
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     chosen = next((word for word in words if not word.startswith("-")), None)
     module = None
@@ -74,6 +78,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction):
         problem = "The database schema does not match this version. Run `txplatform migrate`."
+    except psycopg.errors.InsufficientPrivilege as error:
+        problem = (
+            f"The database role may not do this: {error.diag.message_primary}. `txplatform "
+            "migrate` gives the service's role its rights; the owner has to be able to create "
+            "tables."
+        )
     except KeyboardInterrupt:
         return 1
     except BrokenPipeError:
