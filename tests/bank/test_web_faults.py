@@ -79,7 +79,7 @@ def users(lonely: Bank) -> Iterator[tuple[WebUser, WebUser]]:
 def test_the_forms_that_are_tried_are_all() -> None:
     routes = (each for router in web.ROUTERS for each in router.routes)
     found = [each for each in routes if isinstance(each, APIRoute)]
-    posts = {each.path for each in found if "POST" in (each.methods or ())}
+    posts = {each.path.replace(":path}", "}") for each in found if "POST" in (each.methods or ())}
     assert posts - {"/login", "/logout", "/password"} == {*FORMS}
 
 

@@ -18,8 +18,9 @@ T = TypeVar("T")
 _CHECKED = {"reverses_clearing_id"}
 """Fields that may be absent, but must be readable if they are sent."""
 _ANY_CASE = {"status", "reason_code"}
+_NO_REASON = ("reason_code", "none")
 _TIME = re.compile(
-    r"(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2}:\d{2}):(\d{2})(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})?)?",
+    r"(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2}:\d{2}):(\d{2})(\.\d+)?([Zz]|[+-]\d{2}:\d{2})?)?",
     re.ASCII,
 )
 _LEAP_SECOND = "60"
@@ -48,6 +49,9 @@ def _cleaned(field: FieldInfo, value: object) -> object:
         value = value.strip(" ")
     elif isinstance(value, str) and field.name in _ANY_CASE:
         value = value.strip().lower()
+        value = None if (field.name, value) == _NO_REASON else value
+    elif isinstance(value, str) and field.name.endswith("currency"):
+        value = value.strip()
     elif isinstance(value, dict):  # a merchant or metadata
         texts = {name: text for name, text in value.items() if isinstance(text, str)}
         value = {"name": None, **texts} if texts and field.name == "merchant" else texts
