@@ -84,6 +84,7 @@ def test_the_last_of_five_rapid_limit_changes_wins_everywhere(everything: Everyt
         assert response["reasons"][0]["code"] == "insufficient_credit"
 
 
+@pytest.mark.long
 def test_a_payment_is_checked_against_the_balance_applied_and_undone_when_it_bounces(
     everything: Everything,
 ) -> None:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import psycopg
+import pytest
 from confluent_kafka import Producer
 from prometheus_client import CollectorRegistry
 
@@ -327,6 +328,7 @@ def test_a_service_killed_between_consumption_and_commit_handles_each_message_on
         assert outcomes(bank, "copy") == 0
 
 
+@pytest.mark.long
 def test_a_service_killed_between_commit_and_acknowledgement_skips_what_comes_again(
     postgres: PostgresServer, own_kafka: Broker
 ) -> None:

@@ -161,6 +161,7 @@ def test_a_mail_waits_while_accounts_is_down_and_comes_when_it_is_back(
     assert not mail_server.mails[1:]
 
 
+@pytest.mark.long
 def test_a_mail_waits_while_the_mail_server_is_down(new: Bank) -> None:
     server = MailServer()
     new = replace(new, env={**new.env, "TXBANK_NOTIFICATIONS_SMTP_PORT": str(server.port)})
@@ -191,10 +192,14 @@ def test_a_mail_that_is_refused_three_times_has_failed_and_can_be_retried(
     ("address", "reply"),
     [
         ("ada@example.org", "550 5.1.1 <{address}> unknown"),
-        ("ada@example.org", "553 {address} refused"),
-        ("ada@example.org", "450 4.2.0 <{address}> greylisted, try again"),
+        pytest.param("ada@example.org", "553 {address} refused", marks=pytest.mark.long),
+        pytest.param(
+            "ada@example.org", "450 4.2.0 <{address}> greylisted, try again", marks=pytest.mark.long
+        ),
         ("ada@exämple.org", "250 ok"),  # the server does not have SMTPUTF8
-        ("a,b@example.org", "250 ok"),  # taken before addresses were checked
+        pytest.param(
+            "a,b@example.org", "250 ok", marks=pytest.mark.long
+        ),  # taken before addresses were checked
     ],
 )
 def test_the_address_of_a_refused_mail_is_neither_stored_nor_logged_nor_told(
@@ -285,6 +290,7 @@ def test_a_redirect_is_a_failure_and_is_not_followed(new: Bank, receiver: Receiv
     assert {each.path for each in receiver.requests} == {"/hook"}
 
 
+@pytest.mark.long
 def test_a_name_that_leads_into_the_own_network_is_refused_at_the_sending(
     new: Bank, receiver: Receiver
 ) -> None:
@@ -314,6 +320,7 @@ def test_a_subscriber_that_does_not_respond_holds_up_no_other(
         assert kept["count"] >= 300  # none to the silent one has arrived
 
 
+@pytest.mark.long
 def test_a_process_killed_while_it_sends_sends_again_with_the_same_id(
     new: Bank, receiver: Receiver
 ) -> None:
@@ -332,6 +339,7 @@ def test_a_process_killed_while_it_sends_sends_again_with_the_same_id(
     assert len({each.headers["webhook-id"] for each in receiver.requests}) == 1
 
 
+@pytest.mark.long
 def test_two_processes_share_the_deliveries(new: Bank, receiver: Receiver) -> None:
     other = replace(new, env={**new.env, "TXBANK_NOTIFICATIONS_PORT": "0"})
     with ExitStack() as stack:

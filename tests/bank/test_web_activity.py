@@ -200,6 +200,7 @@ def live_randomly(shop: Shop, chance: random.Random, advices: int) -> None:
                 )
 
 
+@pytest.mark.long
 def test_after_any_advices_the_list_agrees_with_the_balance(everything: Everything) -> None:
     with platform_and_web(everything) as platform:
         for seed in range(8):

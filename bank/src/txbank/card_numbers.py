@@ -45,7 +45,15 @@ _ISSUED = (
 
 _IBAN_BEGINNING = re.compile(r"[A-Za-z]{2}[0-9]{2}")
 _IBAN_LENGTHS = range(15, 35)
-_UUID = re.compile(r"[0-9A-Fa-f]{8}(-?)[0-9A-Fa-f]{4}(?:\1[0-9A-Fa-f]{4}){2}\1[0-9A-Fa-f]{12}")
+_UUID = re.compile(
+    r"""
+    (?<![0-9A-F])
+    [0-9A-F]{8} (-?) [0-9A-F]{4} \1 [1-8][0-9A-F]{3} \1 [89AB][0-9A-F]{3} \1 [0-9A-F]{12}
+    (?![0-9A-F])
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+"""With the digits for version and variant, so that hardly any other text is taken for a UUID."""
 
 
 def holds_card_number(text: str) -> bool:
