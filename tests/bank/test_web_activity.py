@@ -12,6 +12,7 @@ from itertools import count
 from typing import Any, NamedTuple
 
 import httpx
+import pytest
 
 from harness.api import balance, purchase
 from harness.everything import Everything
