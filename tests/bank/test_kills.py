@@ -32,6 +32,16 @@ def end_leases(bank: Bank) -> None:
         connection.execute("UPDATE deliveries SET next_attempt_at = now()")
 
 
+def open_webhooks(bank: Bank) -> int:
+    """Return the number of webhooks that wait or have failed. Mails wait for accounts."""
+    with bank.connect("notifications") as connection:
+        row = connection.execute(
+            "SELECT count(*) AS open FROM deliveries WHERE subscription_id IS NOT NULL"
+        ).fetchone()
+    assert row is not None
+    return int(row["open"])
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(3))
 def test_kills_of_notifications_at_any_moment_lose_no_event_and_tell_each_once(
@@ -59,12 +69,7 @@ def test_kills_of_notifications_at_any_moment_lose_no_event_and_tell_each_once(
             lambda: {each.headers["webhook-id"] for each in receiver.requests} == told,
             message="all events",
         )
-        with bank.client("notifications") as client:
-            wait_until(
-                lambda: not client.get("/v1/deliveries?state=waiting").json()["items"],
-                message="the last success",
-            )
-            assert not client.get("/v1/deliveries").json()["items"]
+        wait_until(lambda: not open_webhooks(bank), message="the last success")
     # What was in the air at a kill may have come twice, with the same id.
     assert EVENTS <= len(receiver.requests) < EVENTS + KILLS * 50
 
@@ -120,7 +125,7 @@ def test_kills_of_the_web_bank_while_forms_are_sent_buy_and_pay_once(
                     if number % 2:
                         send(f"{path}/payments", {**common, "bank_account": IBAN})
                     else:
-                        shop = {"shop": "Corner Books", "category": "5942", "country": "DEU"}
+                        shop = {"shop": "Corner Books", "category": "5411", "country": "DEU"}
                         send(f"{path}/purchase", {**common, **shop})
             finally:
                 stop.set()
