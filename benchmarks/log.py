@@ -35,6 +35,8 @@ VERIFY = "verify: replay and compare all derived data"
 REBUILD = "rebuild of the list of transactions"
 EVENTS = 100
 """Events of each account."""
+_ROUNDS = 9
+"""The least number of rounds of both replays. The first ones are slower: Python adapts its code."""
 _MERCHANT = Merchant("m-17", "Corner Books", "5942", "USA")
 
 
@@ -48,7 +50,7 @@ def measure(effort: Effort, accounts: int = 1_000, *, whole: bool = True) -> lis
         total = accounts * EVENTS
         rows = _stored_rows(database)
         runs: dict[str, list[float]] = {REPLAY: [], LIBRARY: []}
-        for _ in range(effort.rounds):
+        for _ in range(max(effort.rounds, _ROUNDS)):
             runs[REPLAY].append(_cpu_s(lambda: _replay(rows)))
             runs[LIBRARY].append(_cpu_s(lambda: _replay_by_library(rows)))
         if whole:
