@@ -16,15 +16,26 @@ from harness.bank import Bank, new_payment
 from harness.web import WebUser
 
 
-def known_account(bank: Bank, *, days: int = 365, currency: str = "EUR") -> str:
+def known_account(
+    bank: Bank, account_id: str | None = None, *, days: int = 365, currency: str = "EUR"
+) -> str:
     """Let payments know an account that was opened some days ago, and return its id."""
-    account_id = f"acc-{uuid4()}"
+    account_id = account_id or f"acc-{uuid4()}"
     with bank.connect("payments") as connection:
         connection.execute(
             "INSERT INTO known_accounts VALUES (%s, %s, %s)",
             (account_id, currency, datetime.now(UTC) - timedelta(days=days)),
         )
     return account_id
+
+
+def test_a_small_payment_waits_for_the_message_of_an_opening_just_made(
+    bank: Bank, payments: httpx.Client, account_id: str
+) -> None:
+    with ThreadPoolExecutor(1) as thread:
+        paying = thread.submit(submitted, payments, account_id, amount=50_000)
+        known_account(bank, account_id, days=0)
+        assert paying.result()["state"] == "accepted"
 
 
 def submitted(payments: httpx.Client, account_id: str, **other: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from txbank.idempotency import note_replay
 from txbank.lists import Cursor, Cursors, Limit
 from txbank.payments import payment
 from txbank.payments.balances import Balances
-from txbank.payments.known_accounts import wait_for_account
+from txbank.payments.known_accounts import is_known, wait_for_account
 from txbank.payments.payment import NewPayment, Payment, PaymentHistory
 from txbank.payments.return_codes import ReturnCode
 from txbank.payments.state import Action, PaymentState
@@ -64,8 +64,10 @@ def submit_payment(
     """
     with database.transaction() as connection:
         first = payment.find_first(connection, body)
+        known = first is not None or is_known(connection, body.account_id)
     if first is None:
-        wait_for_account(database, body.account_id)
+        if not known:
+            wait_for_account(database, body.account_id)
         # No transaction is open while the platform is asked.
         owed = balances.owed(body.account_id)
         with database.transaction() as connection:

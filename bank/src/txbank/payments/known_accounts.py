@@ -18,12 +18,16 @@ def wait_for_account(database: Database, account_id: str) -> None:
     """Wait a second at most until an account is known, since one may pay just after the opening."""
     ends = time.monotonic() + _WAIT_S
     while time.monotonic() < ends:
-        with database.transaction() as connection:
-            if connection.execute(
-                "SELECT 1 FROM known_accounts WHERE account_id = %s", (account_id,)
-            ).fetchone():
-                return
         time.sleep(_POLL_S)
+        with database.transaction() as connection:
+            if is_known(connection, account_id):
+                return
+
+
+def is_known(connection: Connection, account_id: str) -> bool:
+    """Return whether the opening of an account has been read."""
+    found = connection.execute("SELECT 1 FROM known_accounts WHERE account_id = %s", (account_id,))
+    return found.fetchone() is not None
 
 
 def remember_account(connection: Connection, envelope: Envelope[Message]) -> None:

@@ -106,9 +106,9 @@ class RecordedShadowing(Body):
     """A shadow evaluation and its progress.
 
     Attributes:
-        after_position: The log position after which it starts.
-        until_position: The log position at which it ends; None while it runs.
-        position: The last log position that it has read.
+        after_position: The first decision evaluated is the first one after this log position.
+        until_position: The log position of the end; None while the evaluation runs.
+        position: The last log position that was read.
         judged: The number of decisions evaluated so far.
         newly_declined: The number of approvals that the rule set would decline.
         newly_approved: The number of declines that the rule set would approve.
