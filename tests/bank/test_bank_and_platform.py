@@ -106,8 +106,12 @@ def test_a_payment_is_checked_against_the_balance_applied_and_undone_when_it_bou
         wait_until(lambda: balance(platform, "acc")["posted"] == 0, message="the return")
 
 
+@pytest.mark.long
 def test_a_small_payment_just_after_the_opening_is_accepted(everything: Everything) -> None:
     with everything.services() as (accounts, payments):
+        # Joining the consumer group takes seconds.
+        accounts.post("/v1/accounts", json=new_account("first"))
+        wait_until(lambda: knows(everything.bank, "first"), message="payments to consume")
         for number in range(3):
             opening = new_account(f"acc-{number}", product="standard")
             assert accounts.post("/v1/accounts", json=opening).status_code == 201
