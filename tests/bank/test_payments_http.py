@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, unquote
@@ -14,6 +15,7 @@ import pytest
 
 from harness.bank import Bank, new_payment
 from harness.web import WebUser
+from txbank.payments.known_accounts import wait_for_account
 
 
 def known_account(
@@ -29,13 +31,21 @@ def known_account(
     return account_id
 
 
-def test_a_small_payment_waits_for_the_message_of_an_opening_just_made(
-    bank: Bank, payments: httpx.Client, account_id: str
+def test_a_payment_polls_for_an_opening_just_made_until_it_is_known(
+    bank: Bank, account_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with ThreadPoolExecutor(1) as thread:
-        paying = thread.submit(submitted, payments, account_id, amount=50_000)
-        known_account(bank, account_id, days=0)
-        assert paying.result()["state"] == "accepted"
+    pauses = []
+
+    def arrive(pause_s: float) -> None:
+        pauses.append(pause_s)
+        if len(pauses) == 2:
+            known_account(bank, account_id)
+
+    monkeypatch.setattr("txbank.payments.known_accounts.time.sleep", arrive)
+    with closing(bank.database("payments")) as database:
+        database.open()
+        wait_for_account(database, account_id)
+    assert len(pauses) == 2
 
 
 def submitted(payments: httpx.Client, account_id: str, **other: Any) -> dict[str, Any]:
