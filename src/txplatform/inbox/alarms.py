@@ -42,6 +42,9 @@ _NAMED = 3
 _MOST = 10_000
 """The most parked messages that are looked at, so that a look is short."""
 
+_ENDED = 1_000
+"""The most alarms that a look ends, so that a slow server manages it within the time limit."""
+
 _TIME_LIMIT = "SET LOCAL statement_timeout = '1s'"
 
 _PARKED = f"""
@@ -101,7 +104,7 @@ WHERE nth <= {_NAMED} ORDER BY id
 
 _END_OVERTAKEN = f"""
 UPDATE inbound_messages SET alarms_until = NULL
-FROM (SELECT m.id FROM {_PARKED} m WHERE {_OVERTAKEN} OFFSET 0) overtaken
+FROM (SELECT m.id FROM {_PARKED} m WHERE {_OVERTAKEN} LIMIT {_ENDED}) overtaken
 WHERE inbound_messages.id = overtaken.id
 """
 
@@ -177,7 +180,7 @@ def find_alarms(connection: psycopg.Connection[Any]) -> Alarms:
 
 
 def end_overtaken(connection: psycopg.Connection[Any]) -> Alarms:
-    """End the alarms that a newer version has overtaken, then look for the others.
+    """End the first alarms that a newer version has overtaken, then look for the others.
 
     Raises:
         psycopg.Error: The connection is lost.
