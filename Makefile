@@ -4,8 +4,8 @@ ARGS ?=
 BIN := .venv/bin
 UV := .cache/uv/bin/uv
 
-.PHONY: help setup browser demo test test-long lint format bench pictures screenshots lock schemas \
-	clean
+.PHONY: help setup browser demo test test-long lint format bench pictures reliability screenshots lock \
+	schemas clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -52,6 +52,9 @@ bench: setup ## measure the speed of the platform and of this machine (ARGS=--sh
 
 pictures: setup ## write the pictures and tables for docs/benchmark.json into docs/
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.pictures docs/benchmark.json
+
+reliability: setup ## try every fault under load and write docs/reliability.md (ARGS=api_killed)
+	PYTHONPATH=tests $(BIN)/python -m reliability $(ARGS)
 
 screenshots: setup ## write pictures of the web bank into docs/bank/
 	PYTHONPATH=tests $(BIN)/python -m harness.screenshots

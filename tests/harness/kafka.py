@@ -43,14 +43,20 @@ def can_start_broker() -> bool:
 
 
 class Broker:
-    """A single broker in KRaft mode, with two log directories that stand for disks."""
+    """A single broker in KRaft mode, with two log directories that stand for disks.
 
-    def __init__(self) -> None:
+    Args:
+        advertised_port: The port that clients are sent to, such as that of a relay; by default the
+            broker's own.
+    """
+
+    def __init__(self, advertised_port: int | None = None) -> None:
         self._root = Path(tempfile.mkdtemp(prefix="txplatform-kafka-"))
         self._disks = [self._root / "disk-1", self._root / "disk-2"]
-        self._port, self._controller_port = free_port(), free_port()
+        self.port, self._controller_port = free_port(), free_port()
+        self._advertised_port = advertised_port or self.port
         self._process: subprocess.Popen[bytes] | None = None
-        self.bootstrap = f"127.0.0.1:{self._port}"
+        self.bootstrap = f"127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
         _fetch_libraries()
@@ -167,8 +173,8 @@ class Broker:
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{self._controller_port}
-listeners=PLAINTEXT://127.0.0.1:{self._port},CONTROLLER://127.0.0.1:{self._controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{self._port}
+listeners=PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self._controller_port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{self._advertised_port}
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
 log.dirs={",".join(map(str, self._disks))}

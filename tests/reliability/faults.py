@@ -1,0 +1,413 @@
+"""The faults that are tried, by class. To add one, write a function here.
+
+A function makes the fault, waits until the fault has had its effect, and heals what an operator or
+a supervisor would heal. Its docstring is the fault's line in the table. A trial measures from its
+return how long the platform needs.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psycopg
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewPartitions
+
+from harness.inbound import OPENED, SUBMITTED, Sender, opened, payment
+from harness.kafka import Broker, set_topic
+from harness.postgres import PostgresServer
+from harness.processes import Command
+from harness.relay import Relay
+from harness.waiting import wait_until
+from reliability.installation import Installation, Service
+from reliability.load import ACCOUNTS, Load
+from txplatform.publisher import TOPICS as OUTBOUND
+
+
+@dataclass(frozen=True)
+class Site:
+    """An installation under load."""
+
+    installation: Installation
+    load: Load
+
+    @property
+    def apis(self) -> list[Service]:
+        """The two APIs."""
+        return self.installation.apis
+
+    @property
+    def workers(self) -> list[Service]:
+        """The two workers."""
+        return self.installation.workers
+
+    @property
+    def postgres(self) -> PostgresServer:
+        """The database server."""
+        return self.installation.infrastructure.postgres
+
+    @property
+    def postgres_relay(self) -> Relay:
+        """The network between the platform and the database."""
+        return self.installation.infrastructure.postgres_relay
+
+    @property
+    def kafka(self) -> Broker:
+        """The broker."""
+        return self.installation.infrastructure.kafka
+
+    @property
+    def kafka_relay(self) -> Relay:
+        """The network between the platform and the broker."""
+        return self.installation.infrastructure.kafka_relay
+
+    def execute(self, query: str) -> None:
+        """Run a statement as the database's owner."""
+        self.installation.execute(query)
+
+    def end_sessions(self) -> None:
+        """End the database sessions of the platform."""
+        self.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND usename <> current_user"
+        )
+
+
+Act = Callable[[Site], None]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault under trial.
+
+    Attributes:
+        kind: Its class, such as `database`.
+        act: Makes the fault, and heals it.
+    """
+
+    kind: str
+    act: Act
+
+    @property
+    def name(self) -> str:
+        """The name of the function."""
+        return self.act.__name__
+
+    @property
+    def text(self) -> str:
+        """What happens, as the table says it."""
+        return " ".join((self.act.__doc__ or "").split()).removesuffix(".")
+
+
+FAULTS: list[Fault] = []
+"""All faults, in the order of the table."""
+
+
+def _of(kind: str) -> Callable[[Act], Act]:
+    def add(act: Act) -> Act:
+        FAULTS.append(Fault(kind, act))
+        return act
+
+    return add
+
+
+def _last(seconds: float) -> None:
+    """Let a fault last: its length is part of the fault."""
+    threading.Event().wait(seconds)
+
+
+def _kill(service: Service) -> None:
+    service.command.kill()
+    service.command.start()
+
+
+@_of("process")
+def api_killed(site: Site) -> None:
+    """One of two APIs is killed (SIGKILL) and started again."""
+    _kill(site.apis[0])
+
+
+@_of("process")
+def both_apis_killed(site: Site) -> None:
+    """Both APIs are killed at the same time."""
+    for api in site.apis:
+        api.command.kill()
+    for api in site.apis:
+        api.command.start()
+
+
+@_of("process")
+def apis_restarted_one_by_one(site: Site) -> None:
+    """Each API is stopped (SIGTERM) and started again, as in a rolling upgrade."""
+    for api in site.apis:
+        assert api.command.stop() == 0
+        api.command.start()
+        api.wait_ready()
+
+
+@_of("process")
+def api_frozen(site: Site) -> None:
+    """One API is frozen (SIGSTOP) for 10 s."""
+    site.apis[0].command.freeze()
+    _last(10)
+    site.apis[0].command.thaw()
+
+
+@_of("process")
+def third_worker(site: Site) -> None:
+    """A third worker joins, so that partitions move, and is killed."""
+    with Command("worker", env=site.installation.env) as third:
+        third.wait_ready()
+        site.load.wait_for_answers(30)
+
+
+@_of("process")
+def worker_killed(site: Site) -> None:
+    """One of two workers is killed and started again."""
+    _kill(site.workers[0])
+
+
+@_of("process")
+def both_workers_killed_three_times(site: Site) -> None:
+    """Both workers are killed at the same time, three times in a row, while they start."""
+    for _ in range(3):
+        for worker in site.workers:
+            _kill(worker)
+        site.load.wait_for_answers(5)
+
+
+@_of("process")
+def workers_restarted_one_by_one(site: Site) -> None:
+    """Each worker is stopped (SIGTERM) and started again."""
+    for worker in site.workers:
+        assert worker.command.stop() == 0
+        worker.command.start()
+        worker.wait_ready()
+
+
+@_of("process")
+def worker_frozen(site: Site) -> None:
+    """The worker that leads is frozen for 15 s, longer than its session with Kafka."""
+    site.workers[0].command.freeze()
+    _last(15)
+    site.workers[0].command.thaw()
+
+
+@_of("process")
+def everything_killed(site: Site) -> None:
+    """All processes, the database and the broker are killed: a power cut."""
+    for service in site.installation.services:
+        service.command.kill()
+    site.postgres.kill()
+    site.kafka.kill()
+    site.postgres.start()
+    site.kafka.start()
+    for service in site.installation.services:
+        service.command.start()
+
+
+@_of("database")
+def database_killed(site: Site) -> None:
+    """PostgreSQL ends without a checkpoint, and recovers at its next start."""
+    site.postgres.kill()
+    site.postgres.start()
+
+
+@_of("database")
+def database_restarted(site: Site) -> None:
+    """PostgreSQL is stopped and started again, as for a minor upgrade."""
+    site.postgres.stop()
+    site.postgres.start()
+
+
+@_of("database")
+def database_away(site: Site) -> None:
+    """PostgreSQL is away for 15 s."""
+    site.postgres.kill()
+    _last(15)
+    site.postgres.start()
+
+
+@_of("database")
+def sessions_ended(site: Site) -> None:
+    """All sessions are ended five times, as failovers do."""
+    for _ in range(5):
+        site.end_sessions()
+        site.load.wait_for_answers(3)
+
+
+@_of("database")
+def log_locked(site: Site) -> None:
+    """Another session holds an exclusive lock on the log for 12 s."""
+    with psycopg.connect(site.installation.database.owner_url) as other:
+        other.execute("LOCK TABLE events IN ACCESS EXCLUSIVE MODE")
+        _last(12)
+        other.rollback()
+
+
+@_of("database")
+def read_only(site: Site) -> None:
+    """The database takes no writes until sessions are opened again, as a former primary."""
+    name = site.installation.database.name
+    site.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    site.end_sessions()
+    wait_until(lambda: all(api.unready() for api in site.apis), message="APIs to notice")
+    with psycopg.connect(site.installation.database.owner_url, autocommit=True) as owner:
+        owner.execute("SET default_transaction_read_only = off")
+        owner.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only".encode())
+
+
+@_of("database")
+def rights_revoked(site: Site) -> None:
+    """The service's role may not append any more, until the right is given again."""
+    right = "EXECUTE ON FUNCTION append_events"
+    site.execute(f"REVOKE {right} FROM txplatform_service")
+    wait_until(lambda: all(api.unready() for api in site.apis), message="APIs to notice")
+    site.execute(f"GRANT {right} TO txplatform_service")
+
+
+@_of("database")
+def connections_used_up(site: Site) -> None:
+    """The role may have no connection for 8 s, as if all were used up, and its sessions end."""
+    site.execute("ALTER ROLE txplatform_service_login CONNECTION LIMIT 0")
+    site.end_sessions()
+    _last(8)
+    site.execute("ALTER ROLE txplatform_service_login CONNECTION LIMIT -1")
+
+
+@_of("database")
+def long_snapshot(site: Site) -> None:
+    """Another session keeps a snapshot open while snapshots and read models are written."""
+    with psycopg.connect(site.installation.database.owner_url) as other:
+        other.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        other.execute("SELECT count(*) FROM events")
+        site.load.wait_for_answers(100)
+
+
+@_of("network")
+def database_connections_reset(site: Site) -> None:
+    """All connections to the database are reset five times in a row."""
+    for _ in range(5):
+        site.postgres_relay.reset()
+        site.load.wait_for_answers(3)
+
+
+@_of("network")
+def database_unreachable(site: Site) -> None:
+    """Connections to the database are refused for 10 s."""
+    site.postgres_relay.cut()
+    _last(10)
+    site.postgres_relay.restore()
+
+
+@_of("network")
+def database_silent(site: Site) -> None:
+    """Nothing gets through to the database for 15 s, while connections stay open."""
+    site.postgres_relay.silence()
+    _last(15)
+    site.postgres_relay.restore()
+
+
+@_of("network")
+def database_slow(site: Site) -> None:
+    """Each packet to and from the database takes 100 ms, for 15 s."""
+    site.postgres_relay.slow(0.1)
+    _last(15)
+    site.postgres_relay.restore()
+
+
+@_of("network")
+def broker_unreachable(site: Site) -> None:
+    """Connections to the broker are refused for 10 s."""
+    site.kafka_relay.cut()
+    _last(10)
+    site.kafka_relay.restore()
+
+
+@_of("network")
+def broker_silent(site: Site) -> None:
+    """Nothing gets through to the broker for 20 s, while connections stay open."""
+    site.kafka_relay.silence()
+    _last(20)
+    site.kafka_relay.restore()
+
+
+@_of("network")
+def broker_slow(site: Site) -> None:
+    """Each packet to and from the broker takes 300 ms, for 20 s."""
+    site.kafka_relay.slow(0.3)
+    _last(20)
+    site.kafka_relay.restore()
+
+
+@_of("broker")
+def broker_killed(site: Site) -> None:
+    """The broker is killed and started again."""
+    site.kafka.kill()
+    site.kafka.start()
+
+
+@_of("broker")
+def broker_restarted(site: Site) -> None:
+    """The broker is stopped and started again."""
+    site.kafka.stop()
+    site.kafka.start()
+
+
+@_of("broker")
+def broker_frozen(site: Site) -> None:
+    """The broker is frozen for 15 s."""
+    site.kafka.freeze()
+    _last(15)
+    site.kafka.thaw()
+
+
+@_of("broker")
+def disk_of_broker_lost(site: Site) -> None:
+    """One of the broker's two disks is away, so that some partitions have no leader."""
+    bring_back = site.kafka.lose_disk()
+    site.load.wait_for_answers(20)
+    bring_back()
+
+
+@_of("broker")
+def records_refused(site: Site) -> None:
+    """The topic of decisions accepts no record of their size for a while."""
+    bootstrap = site.kafka.bootstrap
+    (topic, *_) = OUTBOUND
+    set_topic(bootstrap, topic, "max.message.bytes", "100")
+    wait_until(lambda: any(w.unready() for w in site.workers), message="it to be noticed")
+    set_topic(bootstrap, topic, "max.message.bytes", "1000000")
+
+
+@_of("broker")
+def partitions_added(site: Site) -> None:
+    """The topic of payments gets two more partitions."""
+    admin = AdminClient({"bootstrap.servers": site.kafka.bootstrap})
+    admin.create_partitions([NewPartitions(SUBMITTED, 6)])[SUBMITTED].result(30)
+    site.load.wait_for_answers(20)
+
+
+@_of("input")
+def rubbish(site: Site) -> None:
+    """A thousand unreadable messages arrive on the topic of payments; they are parked."""
+    sender = Sender(site.kafka.bootstrap)
+    for number in range(1000):
+        sender.send_raw(SUBMITTED, ACCOUNTS[number % len(ACCOUNTS)].encode(), b"{" * (number % 50))
+    sender.flush()
+    site.load.messages += 1000
+
+
+@_of("input")
+def burst(site: Site) -> None:
+    """Five thousand payments of strange accounts arrive at once."""
+    sender = Sender(site.kafka.bootstrap)
+    for number in range(5000):
+        account_id = f"other-{number % 50}"
+        sender.send(SUBMITTED, payment(f"burst-{number}", account_id))
+    for number in range(50):
+        sender.send(OPENED, opened(f"other-{number}"))
+    sender.flush()
+    site.load.messages += 5050
