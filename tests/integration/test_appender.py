@@ -1,12 +1,14 @@
 """The append of a lane, which uses libpq's own calls."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 import psycopg
 import pytest
+import uvloop
 
 from harness.commands import ORIGIN, opening, payment
 from harness.postgres import TestDatabase
@@ -22,7 +24,15 @@ from txplatform.eventstore.statements import LOCK_LOG, append_parameters
 from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.random_ids import random_id
 
+Runs = Callable[[Coroutine[Any, Any, Any]], Any]
 CONTEXT = DecisionContext(datetime(2026, 11, 20, tzinfo=UTC), random_id, ORIGIN)
+
+
+@pytest.fixture(params=[asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def runs(request: pytest.FixtureRequest) -> Runs:
+    """Run a coroutine on each event loop; the API uses uvloop."""
+    found: Runs = request.param
+    return found
 
 
 @asynccontextmanager
@@ -45,17 +55,19 @@ def events_of(commands: Iterable[Opening | Payment]) -> list[AccountEvent]:
     return work.collect()
 
 
-def test_appends_and_returns_the_streams_with_a_conflict(database: TestDatabase) -> None:
+def test_appends_and_returns_the_streams_with_a_conflict(
+    runs: Runs, database: TestDatabase
+) -> None:
     async def run() -> list[object]:
         async with appending(database) as (_, appender):
             first = await appender.append(append_parameters(events_of([opening("a", 1)])))
             both = events_of([opening("a", 1), opening("b", 1)])
             return [first, await appender.append(append_parameters(both))]
 
-    assert asyncio.run(run()) == [[([],)], [(["account-a"],)]]
+    assert runs(run()) == [[([],)], [(["account-a"],)]]
 
 
-def test_appends_more_than_the_socket_takes_at_once(database: TestDatabase) -> None:
+def test_appends_more_than_the_socket_takes_at_once(runs: Runs, database: TestDatabase) -> None:
     events = events_of([opening("a", 1), *(payment("a", f"p{n}", 1) for n in range(999))])
     names, versions, keys, topics, _, *others = append_parameters(events)
     large = ByteaArray.of([b"x" * 20_000] * len(events))
@@ -66,11 +78,11 @@ def test_appends_more_than_the_socket_takes_at_once(database: TestDatabase) -> N
             cursor = await connection.execute("SELECT sum(length(state)) FROM events")
             assert await cursor.fetchone() == (20_000 * len(events),)
 
-    asyncio.run(run())
+    runs(run())
 
 
 def test_an_error_of_the_server_is_raised_and_the_connection_is_usable(
-    database: TestDatabase,
+    runs: Runs, database: TestDatabase
 ) -> None:
     first, second = events_of([opening("a", 1), payment("a", "p", 1)])
     names, versions, _, *others = append_parameters([first, second])
@@ -82,10 +94,12 @@ def test_an_error_of_the_server_is_raised_and_the_connection_is_usable(
                 await appender.append((names, versions, same_keys, *others))
             assert await appender.append(append_parameters([first, second])) == [([],)]
 
-    asyncio.run(run())
+    runs(run())
 
 
-def test_a_connection_that_ends_during_an_append_is_an_error(database: TestDatabase) -> None:
+def test_a_connection_that_ends_during_an_append_is_an_error(
+    runs: Runs, database: TestDatabase
+) -> None:
     async def run() -> None:
         async with appending(database) as (connection, appender):
             with psycopg.connect(database.owner_url) as other:
@@ -97,10 +111,27 @@ def test_a_connection_that_ends_during_an_append_is_an_error(database: TestDatab
                 with pytest.raises(psycopg.OperationalError):
                     await waiting
 
-    asyncio.run(run())
+    runs(run())
 
 
-def test_a_cancelled_append_stops_waiting(database: TestDatabase) -> None:
+def test_a_session_that_ended_before_an_append_is_an_error_at_once(
+    runs: Runs, database: TestDatabase
+) -> None:
+    """The server's last words are unread, and it resets the connection when it is sent more."""
+
+    async def run() -> None:
+        async with appending(database) as (connection, appender):
+            pid = connection.info.backend_pid
+            with psycopg.connect(database.owner_url, autocommit=True) as other:
+                other.execute("SELECT pg_terminate_backend(%s, 10000)", (pid,))  # waits for it
+            async with asyncio.timeout(5):
+                with pytest.raises(psycopg.OperationalError):
+                    await appender.append(append_parameters(events_of([opening("a", 1)])))
+
+    runs(run())
+
+
+def test_a_cancelled_append_stops_waiting(runs: Runs, database: TestDatabase) -> None:
     async def run() -> None:
         async with appending(database) as (_, appender):
             with psycopg.connect(database.owner_url) as other:
@@ -110,4 +141,4 @@ def test_a_cancelled_append_stops_waiting(database: TestDatabase) -> None:
                     async with asyncio.timeout(0.05):
                         await appender.append(parameters)
 
-    asyncio.run(run())
+    runs(run())

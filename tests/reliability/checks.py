@@ -28,7 +28,7 @@ from txplatform.domain.events import (
     PaymentReturned,
     PurchaseCleared,
 )
-from txplatform.domain.ids import account_of
+from txplatform.domain.ids import TransactionId, account_of
 
 _ASKED_AGAIN = 100
 _Kind = TypeVar("_Kind", bound=AccountEvent)
@@ -116,7 +116,7 @@ def i4_each_response_is_durable(evidence: Evidence) -> list[str]:
     found = [
         f"{transaction_id} was answered, and is not in the log"
         for transaction_id, answer in load.answers.items()
-        if stored.get(transaction_id) != answer["event_id"]
+        if stored.get(TransactionId(transaction_id)) != answer["event_id"]
     ]
     some = random.Random(1).sample(sorted(load.bodies), min(_ASKED_AGAIN, len(load.bodies)))
     with load.client() as client:

@@ -78,6 +78,11 @@ class Appender:
                         results.append(result)
             except psycopg.Error as error:
                 answered.set_exception(error)
+            else:
+                if not answered.done():
+                    # After a reset, uvloop calls a reader once and never again.
+                    loop.remove_reader(socket)
+                    loop.add_reader(socket, proceed)
 
         connection.send_query_prepared(_NAME.encode(), parameters, _BINARY, Format.BINARY)
         socket = connection.socket

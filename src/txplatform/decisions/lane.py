@@ -126,7 +126,8 @@ class Lane:
                 again = _in_time(again, TimeoutError("every attempt had a conflict"))
                 self._queue.extendleft(reversed(again))
             except _TRANSIENT as error:
-                self._log.warning("event store failed", error=str(error), requests=len(batch))
+                why = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+                self._log.warning("event store failed", error=why, requests=len(batch))
                 await self._start_over(batch)
                 batch = _in_time(batch, error)
                 if batch:
