@@ -17,13 +17,29 @@ from txplatform.advisory_locks import MIGRATIONS
 from txplatform.database import complete_url
 from txplatform.errors import TxPlatformError
 
-_CREATE_HISTORY = """
-CREATE TABLE IF NOT EXISTS schema_migrations (
+_HISTORY = "schema_migrations"
+"""The applied migrations. A process that does not know all of them does not work."""
+
+_COMPATIBLE_HISTORY = "compatible_migrations"
+"""The applied migrations that processes of the version before need not know."""
+
+_CREATE_HISTORIES = "".join(
+    f"""
+CREATE TABLE IF NOT EXISTS {table} (
     name       text PRIMARY KEY,
     sha256     text NOT NULL,
-    applied_at timestamptz NOT NULL DEFAULT now(),
-    compatible boolean NOT NULL DEFAULT false
+    applied_at timestamptz NOT NULL DEFAULT now()
+);
+"""
+    for table in (_HISTORY, _COMPATIBLE_HISTORY)
 )
+
+_REPLACED = {
+    "0001_event_log": "aec83fc3ed6a4241d58acf8410cd8c424f23c3418481881a9dbe880874e88ed1",
+}
+"""The SHA-256 of migrations as earlier versions applied them, by name.
+
+The first one also created the service's role, which an owner without CREATEROLE may not do.
 """
 
 _COMPATIBLE = "-- The version before works on."
@@ -82,26 +98,19 @@ def pending_migrations(connection: psycopg.Connection) -> list[Migration]:
         MigrationError: An applied migration was changed later, or a newer version applied one that
             this version does not work with.
     """
-    row = connection.execute("SELECT to_regclass('schema_migrations') IS NOT NULL").fetchone()
-    if row is None or not row[0]:
-        return shipped_migrations()
-    # By way of JSON, since databases of before release 0.1 lack a column.
-    applied = {
-        row["name"]: row
-        for (row,) in connection.execute("SELECT to_jsonb(m) FROM schema_migrations m")
-    }
+    applied = _recorded(connection, _HISTORY)
     shipped = {migration.name: migration for migration in shipped_migrations()}
-    unknown = sorted(applied.keys() - shipped.keys())
-    if not all(applied[name].get("compatible") for name in unknown):
+    if unknown := sorted(applied.keys() - shipped.keys()):
         raise MigrationError(
             f"The database has migrations that this version does not know: {', '.join(unknown)}.",
             why="Another version created its schema.",
             next_step=_OTHER_SCHEMA,
         )
+    applied |= _recorded(connection, _COMPATIBLE_HISTORY)
     if changed := [
         name
-        for name in sorted(applied.keys() - set(unknown))
-        if shipped[name].sha256 != applied[name]["sha256"]
+        for name in sorted(applied.keys() & shipped.keys())
+        if applied[name] not in (shipped[name].sha256, _REPLACED.get(name))
     ]:
         raise MigrationError(
             f"Migrations were changed after they were applied: {', '.join(changed)}.",
@@ -109,6 +118,15 @@ def pending_migrations(connection: psycopg.Connection) -> list[Migration]:
             next_step=_OTHER_SCHEMA,
         )
     return [migration for name, migration in shipped.items() if name not in applied]
+
+
+def _recorded(connection: psycopg.Connection, history: str) -> dict[str, str]:
+    """Return the SHA-256 of each migration in a table, by name."""
+    row = connection.execute("SELECT to_regclass(%s) IS NOT NULL", (history,)).fetchone()
+    if row is None or not row[0]:
+        return {}
+    query = sql.SQL("SELECT name, sha256 FROM {}").format(sql.Identifier(history))
+    return dict(connection.execute(query).fetchall())
 
 
 def migrate(owner_url: str, service_url: str | None = None) -> list[str]:
@@ -133,13 +151,15 @@ def migrate(owner_url: str, service_url: str | None = None) -> list[str]:
         _check_encoding(connection)
         _ensure_service_role(connection)
         applied = []
-        for migration in pending_migrations(connection):
+        pending = pending_migrations(connection)
+        connection.execute(_CREATE_HISTORIES.encode())
+        for migration in pending:
+            history = sql.Identifier(_COMPATIBLE_HISTORY if migration.compatible else _HISTORY)
             with connection.transaction():
-                connection.execute(_CREATE_HISTORY)
                 connection.execute(migration.statements.encode())
                 connection.execute(
-                    "INSERT INTO schema_migrations (name, sha256, compatible) VALUES (%s, %s, %s)",
-                    (migration.name, migration.sha256, migration.compatible),
+                    sql.SQL("INSERT INTO {} (name, sha256) VALUES (%s, %s)").format(history),
+                    (migration.name, migration.sha256),
                 )
             applied.append(migration.name)
         grants = resources.files("txplatform.migrations") / "grants.sql"

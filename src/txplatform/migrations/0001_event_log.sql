@@ -145,3 +145,6 @@ BEGIN
     EXECUTE format('ALTER FUNCTION append_events SET search_path = %I, pg_temp', current_schema());
 END
 $$;
+REVOKE EXECUTE ON FUNCTION append_events FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION append_events TO txplatform_service;
+GRANT SELECT ON events TO txplatform_service;

@@ -60,3 +60,6 @@ BEGIN
     EXECUTE format('ALTER FUNCTION store_snapshots SET search_path = %I, pg_temp', current_schema());
 END
 $$;
+REVOKE EXECUTE ON FUNCTION store_snapshots FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION store_snapshots TO txplatform_service;
+GRANT SELECT ON snapshots TO txplatform_service;

@@ -11,3 +11,5 @@ CREATE TABLE api_keys (
 );
 
 COMMENT ON TABLE api_keys IS 'The API keys and their scopes.';
+
+GRANT SELECT, INSERT, UPDATE ON api_keys TO txplatform_service;

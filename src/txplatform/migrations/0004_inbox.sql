@@ -147,3 +147,14 @@ BEGIN
     PERFORM keep_inbound_contents(31);
 END
 $$;
+REVOKE EXECUTE ON FUNCTION keep_inbound_contents FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION keep_inbound_contents TO txplatform_service;
+GRANT SELECT, INSERT ON inbound_contents TO txplatform_service;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON inbound_positions TO txplatform_service;
+GRANT SELECT, INSERT ON inbound_messages TO txplatform_service;
+GRANT UPDATE (
+    status, reason, detail, event_id, account_version, flags, resolved_at, resolved_by, resolution,
+    parked_number
+) ON inbound_messages TO txplatform_service;
+GRANT USAGE ON SEQUENCE parked_numbers TO txplatform_service;

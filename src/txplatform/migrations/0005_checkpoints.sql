@@ -13,3 +13,5 @@ COMMENT ON COLUMN checkpoints.name IS
     'projection:<read model>, publisher:<feed> or shadow:<shadowing id>.';
 COMMENT ON COLUMN checkpoints.position IS
     'Position of the last event read. For publisher:parked-messages, a parked_number of inbound_messages.';
+
+GRANT SELECT, INSERT, UPDATE ON checkpoints TO txplatform_service;

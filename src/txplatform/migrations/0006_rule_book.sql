@@ -18,3 +18,5 @@ COMMENT ON COLUMN ruleset_events.state IS 'The event''s other fields as JSON in 
 
 CREATE TRIGGER ruleset_events_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ruleset_events
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_log();
+
+GRANT SELECT, INSERT ON ruleset_events TO txplatform_service;

@@ -34,3 +34,6 @@ CREATE TABLE shadow_disagreements (
 );
 
 COMMENT ON TABLE shadow_disagreements IS 'Decisions that the candidate would have made differently.';
+
+GRANT SELECT, INSERT, UPDATE ON shadowings TO txplatform_service;
+GRANT SELECT, INSERT ON shadow_disagreements TO txplatform_service;

@@ -26,3 +26,5 @@ COMMENT ON COLUMN transactions.held IS
     'The amount on hold, in minor units of the account''s currency.';
 COMMENT ON COLUMN transactions.expires_at IS
     'When the hold expires or, once the hold is released, would have expired. Null for never.';
+
+GRANT SELECT, INSERT, UPDATE ON transactions TO txplatform_service;

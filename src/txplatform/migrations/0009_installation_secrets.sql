@@ -9,3 +9,5 @@ COMMENT ON TABLE installation_secrets IS 'Random keys of this installation. They
 
 INSERT INTO installation_secrets
 VALUES ('message-contents', uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
+
+GRANT SELECT ON installation_secrets TO txplatform_service;

@@ -15,3 +15,5 @@ CREATE INDEX ON payments (payment_id) WHERE repeated AND NOT returned;
 COMMENT ON TABLE payments IS 'Read model: each applied payment. All other data is in the log.';
 COMMENT ON COLUMN payments.account_version IS 'The account''s version after the payment.';
 COMMENT ON COLUMN payments.repeated IS 'True if the id was applied on another account before.';
+
+GRANT SELECT, INSERT, UPDATE ON payments TO txplatform_service;

@@ -11,3 +11,5 @@ CREATE INDEX ON waiting_advices (recorded_at);
 
 COMMENT ON TABLE waiting_advices IS 'Read model: each advice that waits. All other data is in the log.';
 COMMENT ON COLUMN waiting_advices.account_version IS 'The account''s version since which the advice waits.';
+
+GRANT SELECT, INSERT, DELETE ON waiting_advices TO txplatform_service;

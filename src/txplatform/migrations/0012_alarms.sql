@@ -1,3 +1,4 @@
+-- The version before works on.
 -- Alarms for parked changes of a limit or a status are found without the contents of the messages.
 
 ALTER TABLE inbound_messages
@@ -18,7 +19,6 @@ UPDATE inbound_messages SET alarms_until = coalesce(change_version, 900719925474
 WHERE status IN ('parked', 'waiting')
   AND topic IN ('accounts.account-status-changed.v1', 'accounts.credit-limit-changed.v1');
 
-DROP INDEX inbound_messages_unsettled_changes;
 CREATE INDEX inbound_messages_alarms ON inbound_messages (id)
     WHERE alarms_until IS NOT NULL AND status = 'parked';
 CREATE INDEX inbound_messages_changes ON inbound_messages (topic, account_id, change_version)

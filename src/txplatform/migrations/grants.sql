@@ -3,7 +3,8 @@
 REVOKE EXECUTE ON FUNCTION append_events, store_snapshots, keep_inbound_contents FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION append_events, store_snapshots, keep_inbound_contents TO txplatform_service;
 
-GRANT SELECT ON events, snapshots, installation_secrets, schema_migrations TO txplatform_service;
+GRANT SELECT ON events, snapshots, installation_secrets, schema_migrations,
+    compatible_migrations TO txplatform_service;
 GRANT SELECT, INSERT ON inbound_contents, inbound_messages TO txplatform_service;
 GRANT UPDATE (
     status, reason, detail, event_id, account_id, account_version, business_key, flags, resolved_at,
