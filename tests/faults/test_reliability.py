@@ -8,6 +8,7 @@ import pytest
 
 from reliability.faults import FAULTS, Fault
 from reliability.installation import Infrastructure, infrastructure
+from reliability.release import has_release
 from reliability.report import PAGE
 from reliability.trial import try_fault
 
@@ -18,7 +19,7 @@ IN_SHORT = (
     "broker_killed",
     "rubbish",
 )
-"""One fault of each class."""
+"""One fault of each class, but the upgrade, which needs the history of the repository."""
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +41,8 @@ def shared() -> Iterator[Infrastructure]:
     ],
 )
 def test_no_fault_loses_or_doubles_anything(fault: Fault, shared: Infrastructure) -> None:
+    if fault.on_release and not has_release():
+        pytest.skip("a shallow clone lacks the version before")
     result = try_fault(fault, shared)
     assert result.broken == {}
     assert (result.lost, result.doubled, result.over_limit) == (0, 0, 0)
@@ -47,7 +50,7 @@ def test_no_fault_loses_or_doubles_anything(fault: Fault, shared: Infrastructure
 
 def test_one_fault_of_each_class_is_tried_in_short() -> None:
     kinds = {fault.name: fault.kind for fault in FAULTS}
-    assert sorted(kinds[name] for name in IN_SHORT) == sorted(set(kinds.values()))
+    assert sorted(kinds[name] for name in IN_SHORT) == sorted({*kinds.values()} - {"upgrade"})
 
 
 def test_the_page_has_every_fault() -> None:

@@ -57,8 +57,13 @@ class Command:
             sys.stderr.write(f"\n--- {' '.join(self.words)}\n{self.stderr[-4000:]}\n")
         self._folder.cleanup()
 
-    def start(self) -> Self:
-        """Start the process without waiting until it is ready (see `wait_ready`)."""
+    def start(self, **env: str) -> Self:
+        """Start the process without waiting until it is ready (see `wait_ready`).
+
+        Args:
+            env: Environment variables that change, from this start on.
+        """
+        self._env |= env
         given = Path(self._folder.name, "in")
         given.write_bytes(self._stdin)
         with (

@@ -18,7 +18,7 @@ from confluent_kafka.cimpl import NewPartitions
 from harness.inbound import OPENED, SUBMITTED, Sender, opened, payment
 from harness.kafka import Broker, set_topic
 from harness.postgres import PostgresServer
-from harness.processes import Command
+from harness.processes import Command, run_command
 from harness.relay import Relay
 from harness.waiting import wait_until
 from reliability.installation import Installation, Service
@@ -85,10 +85,12 @@ class Fault:
     Attributes:
         kind: Its class, such as `database`.
         act: Makes the fault, and heals it.
+        on_release: True if the installation begins as the version before.
     """
 
     kind: str
     act: Act
+    on_release: bool = False
 
     @property
     def name(self) -> str:
@@ -105,9 +107,9 @@ FAULTS: list[Fault] = []
 """All faults, in the order of the table."""
 
 
-def _of(kind: str) -> Callable[[Act], Act]:
+def _of(kind: str, *, on_release: bool = False) -> Callable[[Act], Act]:
     def add(act: Act) -> Act:
-        FAULTS.append(Fault(kind, act))
+        FAULTS.append(Fault(kind, act, on_release))
         return act
 
     return add
@@ -411,3 +413,23 @@ def burst(site: Site) -> None:
         sender.send(OPENED, opened(f"other-{number}"))
     sender.flush()
     site.load.messages += 5050
+
+
+@_of("upgrade", on_release=True)
+def upgraded(site: Site) -> None:
+    """`txplatform migrate`, while the version before works on; then each process is replaced."""
+    owner = {"TXPLATFORM_MIGRATION_DATABASE_URL": site.installation.database.owner_url}
+    code, out, errors = run_command(
+        "migrate", env={**site.installation.env, "PYTHONPATH": "", **owner}
+    )
+    assert code == 0, errors
+    assert "0012" in out
+    for _ in range(3):
+        site.load.wait_for_answers(10)
+        assert site.installation.unready() == {}
+    for service in site.installation.services:
+        assert service.command.stop() == 0
+        service.command.start(PYTHONPATH="")
+        service.wait_ready()
+        site.load.wait_for_answers(5)
+    site.installation.env["PYTHONPATH"] = ""

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx
 
@@ -14,7 +15,7 @@ from harness.inbound import execute
 from harness.kafka import Broker, empty_topics
 from harness.ports import free_port
 from harness.postgres import PostgresServer, TestDatabase
-from harness.processes import Command
+from harness.processes import Command, run_command
 from harness.relay import Relay
 from harness.waiting import wait_until
 from txplatform.contracts.messages import INBOUND
@@ -104,11 +105,16 @@ def infrastructure() -> Iterator[Infrastructure]:
 
 
 @contextmanager
-def installed(infrastructure: Infrastructure) -> Iterator[Installation]:
-    """Run an installation on an empty database and empty topics."""
+def installed(infrastructure: Infrastructure, source: Path | None = None) -> Iterator[Installation]:
+    """Run an installation on an empty database and empty topics.
+
+    Args:
+        infrastructure: Its database server and its broker.
+        source: The folder of the source of another version; None for this version.
+    """
     postgres = infrastructure.postgres
     empty_topics(infrastructure.kafka.bootstrap, TOPICS)
-    database = postgres.new_database()
+    database = postgres.new_database() if source is None else postgres.empty_database()
     url = database.service_url.replace(
         f":{postgres.port}/", f":{infrastructure.postgres_relay.port}/"
     )
@@ -118,6 +124,11 @@ def installed(infrastructure: Infrastructure) -> Iterator[Installation]:
         "TXPLATFORM_KAFKA_GROUP_ID": database.name,
         "PATH": os.environ["PATH"],
     }
+    if source is not None:
+        env["PYTHONPATH"] = str(source)
+        owner = {"TXPLATFORM_MIGRATION_DATABASE_URL": database.owner_url}
+        code, _, errors = run_command("migrate", env={**env, **owner})
+        assert code == 0, errors
     found = Installation(infrastructure, database, env, create_key(env, *ALL_SCOPES))
     with ExitStack() as running:
         for word, setting, services in (

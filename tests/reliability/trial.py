@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from time import monotonic
 
@@ -17,6 +18,7 @@ from reliability.checks import (
 from reliability.faults import Fault, Site
 from reliability.installation import Infrastructure, installed
 from reliability.load import loaded
+from reliability.release import released_source
 
 HEALS_WITHIN_S = 90
 
@@ -53,7 +55,9 @@ def try_fault(fault: Fault, infrastructure: Infrastructure) -> Result:
     Raises:
         AssertionError: The platform did not heal in time (I8).
     """
-    with installed(infrastructure) as installation:
+    with ExitStack() as stack:
+        source = stack.enter_context(released_source()) if fault.on_release else None
+        installation = stack.enter_context(installed(infrastructure, source))
         with loaded(installation) as load:
             load.wait_for_answers()
             fault.act(Site(installation, load))
