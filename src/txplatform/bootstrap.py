@@ -10,14 +10,15 @@ from prometheus_client import CollectorRegistry
 
 from txplatform.api.app import Api, assemble_api
 from txplatform.api.authentication import Authenticator
-from txplatform.api.metrics import process_registry
 from txplatform.api.queries import Queries
 from txplatform.api.readiness import Readiness
+from txplatform.api.request_log import RequestLog
 from txplatform.api.services import Services
 from txplatform.consumers.runner import InboundConsumer
 from txplatform.database import Database
 from txplatform.decisions.decider import Decider
 from txplatform.expiry.runner import HoldExpirer
+from txplatform.process_metrics import process_registry
 from txplatform.projections.runner import Projector
 from txplatform.publisher.runner import Publisher
 from txplatform.settings import Settings
@@ -42,8 +43,9 @@ def run_worker(command: str, settings: Settings) -> int:
     configure_logging(settings)
     export_last_spans = start_tracing(f"txplatform-{command}")
     database = settings.service_database
-    registry = CollectorRegistry()
-    parts = [create(settings, database, registry) for create in WORKERS[command]]
+    parts: list[Part] = []
+    registry = process_registry(lambda: {part.name: part.health().ready for part in parts})
+    parts += [create(settings, database, registry) for create in WORKERS[command]]
     code = run_parts(parts, registry=registry, health_port=settings.health_port)
     export_last_spans()
     return code
@@ -60,14 +62,23 @@ def create_api(settings: Settings, process: int = 0) -> Api:
     queries = Queries(database)
     decider = Decider(settings, database)
     stopping = asyncio.Event()
+    readiness = Readiness(decider, queries, stopping)
+    request_log = RequestLog(settings.slow_request_ms)
     share_metrics_port = settings.api_processes > 1 and settings.metrics_port is None
     services = Services(
         settings,
         decider,
         Authenticator(queries),
         queries,
-        Readiness(decider, queries, stopping),
-        process_registry(decider.metrics, process if share_metrics_port else None),
+        readiness,
+        request_log,
+        process_registry(
+            lambda: {"api": readiness.ready},
+            decider.metrics,
+            request_log,
+            queries,
+            process=process if share_metrics_port else None,
+        ),
         stopping,
     )
     return assemble_api(services)

@@ -101,6 +101,9 @@ class Settings(KafkaSettings):
     api_max_body_bytes: int = Field(
         default=65_536, ge=1024, description="Largest request body, bytes."
     )
+    slow_request_ms: int = Field(
+        default=500, ge=1, description="Duration from which a request is logged as slow, ms."
+    )
     metrics_port: int | None = Field(
         default=None,
         ge=1,

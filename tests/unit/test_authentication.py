@@ -15,6 +15,7 @@ from txplatform.api.authentication import (
     Authenticator,
     authorization_header,
     header_digest,
+    require_scope,
 )
 from txplatform.api.problems import ProblemError
 from txplatform.api_keys import ApiKey, Scope
@@ -72,9 +73,11 @@ def authenticator(stored: MadeUpKeys, clock: SimpleNamespace) -> Authenticator:
 def ask(authenticator: Authenticator, authorization: bytes | None, scope: Scope = READ) -> str:
     """Return the id of the accepted key, or the type of the problem."""
     try:
-        return asyncio.run(authenticator.authenticate(authorization, scope)).id
+        key = asyncio.run(authenticator.authenticate(authorization))
+        require_scope(key, scope)
     except ProblemError as problem:
         return problem.type.type
+    return key.id
 
 
 def test_a_key_is_looked_up_again_after_its_time_in_the_cache(
@@ -127,9 +130,7 @@ def test_concurrent_requests_with_the_same_key_share_one_look_up(
     """A caller with a thousand connections must not cause a thousand look-ups."""
 
     async def together() -> list[ApiKey]:
-        return await asyncio.gather(
-            *(authenticator.authenticate(bearer("a"), READ) for _ in range(10))
-        )
+        return await asyncio.gather(*(authenticator.authenticate(bearer("a")) for _ in range(10)))
 
     assert asyncio.run(together()) == [KEY] * 10
     assert stored.looked_up == 1

@@ -2,6 +2,7 @@
 
 import asyncio
 from operator import attrgetter
+from time import perf_counter
 from typing import Any
 
 from fastapi import FastAPI
@@ -29,6 +30,7 @@ from txplatform.api import (
 from txplatform.api.exception_handlers import handle_errors_as_problems
 from txplatform.api.openapi import Endpoint, describe
 from txplatform.api.problems import problem_response, stopping_problem
+from txplatform.api.request_log import CLIENT_LEFT, NO_ROUTE, RequestLog
 from txplatform.api.services import Services
 from txplatform.telemetry import correlation_id, header_traceparent
 
@@ -76,45 +78,77 @@ class Api:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        exchange = _Exchange(scope, self.services.request_log)
+
+        async def send_noted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                exchange.begin_response(message)
+            await send(message)
+
+        self.services.request_log.in_flight += 1
         try:
-            if scope["path"] == process_transaction.PATH:
-                await self.purchases(scope, receive, send)
-            else:
-                await self._traced(scope, receive, send)
+            app = self.purchases if scope["path"] == process_transaction.PATH else self.app
+            await app(scope, receive, send_noted)
         except asyncio.CancelledError:
             if not self.services.stopping.is_set():
                 raise
-            # The server no longer waits for open requests, and would respond with 500.
-            await _give_up(scope, send)
-
-    async def _traced(self, scope: Scope, receive: Receive, send: Send) -> None:
-        traceparent = _traceparent(scope)
-        scope.setdefault("state", {})["traceparent"] = traceparent
-
-        async def send_traced(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                scope["state"]["started"] = True
-                names = {name for name, _ in message["headers"]}
-                if b"x-correlation-id" not in names:
-                    header = (b"x-correlation-id", correlation_id(traceparent).encode())
-                    message["headers"] = [*message["headers"], header]
-            await send(message)
-
-        await self.app(scope, receive, send_traced)
+            if not exchange.responded:
+                # The server no longer waits for open requests, and would respond with 500.
+                await _give_up(scope, send_noted)
+        except Exception:
+            if not exchange.responded:
+                exchange.log(500)  # which the server then sends
+            raise
+        finally:
+            self.services.request_log.in_flight -= 1
+        if not exchange.responded:
+            exchange.log(CLIENT_LEFT)
 
 
-def _traceparent(scope: Scope) -> str:
-    given = next((value for name, value in scope["headers"] if name == b"traceparent"), None)
-    return header_traceparent(given)
+class _Exchange:
+    """A request with its trace, which is logged when its response begins."""
+
+    def __init__(self, scope: Scope, request_log: RequestLog) -> None:
+        given = next((value for name, value in scope["headers"] if name == b"traceparent"), None)
+        self._traceparent = header_traceparent(given)
+        self._state = scope.setdefault("state", {})
+        self._state["traceparent"] = self._traceparent
+        self._scope = scope
+        self._request_log = request_log
+        self._began = perf_counter()
+        self.responded = False
+
+    def begin_response(self, message: Message) -> None:
+        self.log(message["status"])
+        if not any(name == b"x-correlation-id" for name, _ in message["headers"]):
+            header = (b"x-correlation-id", correlation_id(self._traceparent).encode())
+            message["headers"] = [*message["headers"], header]
+
+    def log(self, status: int) -> None:
+        self.responded = True
+        path = process_transaction.PATH
+        route = path if self._scope["path"] == path else _template(self._scope)
+        self._request_log.responded(
+            self._scope["method"],
+            route,
+            status,
+            self._began,
+            self._traceparent,
+            self._state.get("key_id"),
+            self._state.get("problem"),
+        )
+
+
+def _template(scope: Scope) -> str:
+    route = scope.get("route")
+    return NO_ROUTE if route is None else str(route.path)
 
 
 async def _give_up(scope: Scope, send: Send) -> None:
     """Respond to a request that cannot be finished before the process stops."""
-    if scope.get("state", {}).get("started", False):
-        return
-    status, headers, body = problem_response(
-        stopping_problem(scope["method"]), correlation_id(_traceparent(scope))
-    )
+    problem = stopping_problem(scope["method"])
+    scope["state"]["problem"] = problem.type.type
+    status, headers, body = problem_response(problem, correlation_id(scope["state"]["traceparent"]))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

@@ -47,11 +47,11 @@ class Authenticator:
             return None
         return cached[0] if scope in cached[0].scopes else None
 
-    async def authenticate(self, authorization: bytes | None, scope: Scope | None) -> ApiKey:
-        """Return the caller's key. Without a scope any key will do.
+    async def authenticate(self, authorization: bytes | None) -> ApiKey:
+        """Return the caller's key.
 
         Raises:
-            ProblemError: The header has no valid key, or the key lacks the scope.
+            ProblemError: The header has no valid key.
             StoreUnavailableError: The key cannot be looked up.
         """
         if authorization is None:
@@ -65,12 +65,6 @@ class Authenticator:
             key = await self._look_up(whole, sha256(credentials[1]).digest())
         if key is None:
             raise _unauthenticated("The API key is unknown, expired or revoked.")
-        if scope is not None and scope not in key.scopes:
-            raise ProblemError(
-                ProblemType.FORBIDDEN,
-                f"This call needs the scope {scope}, which the key {key.id} does not have.",
-                f"Use a key with this scope: `txplatform keys create --scope {scope} …`.",
-            )
         return key
 
     async def _look_up(self, whole: bytes, digest: bytes) -> ApiKey | None:
@@ -90,6 +84,20 @@ class Authenticator:
         self._cached.move_to_end(whole)
         while len(self._cached) > self._max_cached:
             self._cached.popitem(last=False)
+
+
+def require_scope(key: ApiKey, scope: Scope) -> None:
+    """Check that a key has a scope.
+
+    Raises:
+        ProblemError: The key lacks the scope.
+    """
+    if scope not in key.scopes:
+        raise ProblemError(
+            ProblemType.FORBIDDEN,
+            f"This call needs the scope {scope}, which the key {key.id} does not have.",
+            f"Use a key with this scope: `txplatform keys create --scope {scope} …`.",
+        )
 
 
 def header_digest(authorization: bytes) -> bytes:

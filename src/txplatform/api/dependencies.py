@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import Request
 
-from txplatform.api.authentication import authorization_header
+from txplatform.api.authentication import authorization_header, require_scope
 from txplatform.api.problems import ProblemError
 from txplatform.api.services import Services, services_of
 from txplatform.api.validation_problems import validation_problem
@@ -58,8 +58,11 @@ def requires(scope: Scope | None) -> SecurityDependency:
         _: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)] = None,
     ) -> ApiKey:
         key = await services_of(request).authenticator.authenticate(
-            authorization_header(request.scope["headers"]), scope
+            authorization_header(request.scope["headers"])
         )
+        request.state.key_id = key.id
+        if scope is not None:
+            require_scope(key, scope)
         if request.scope["query_string"]:
             _require_known_query(request)
         request.state.origin = CommandOrigin(key.cause, request.state.traceparent)

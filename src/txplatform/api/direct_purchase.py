@@ -14,11 +14,13 @@ This module overrides internals of uvicorn's httptools protocol. Before updating
 import asyncio
 from dataclasses import dataclass, field
 from functools import partial
+from time import perf_counter
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from txplatform.api.authentication import header_digest
+from txplatform.api.exception_handlers import reported_problem
 from txplatform.api.http_protocol import HttpProtocol
 from txplatform.api.known_heads import KnownHead, KnownHeads
 from txplatform.api.problems import problem_response, stopping_problem
@@ -26,11 +28,11 @@ from txplatform.api.process_transaction import (
     PATH,
     ProcessTransaction,
     decision_written,
-    problem_written,
     purchase_headers,
 )
+from txplatform.api.request_log import RequestLog
 from txplatform.decisions.request import Decided
-from txplatform.domain.cause import CommandOrigin
+from txplatform.domain.cause import CommandOrigin, KeyCause
 from txplatform.telemetry import correlation_id, header_traceparent, new_traceparent
 
 _CLOSE = (b"connection", b"close")
@@ -44,6 +46,7 @@ class _Cycle:
     origin: CommandOrigin
     keep_alive: bool
     message_event: asyncio.Event
+    began: float = field(default_factory=perf_counter)
     body: bytes | bytearray = field(default_factory=bytearray)
     more_body: bool = True
     disconnected: bool = False
@@ -54,9 +57,14 @@ class PurchaseProtocol(HttpProtocol):
     """Handles one connection's requests; plain purchases bypass ASGI."""
 
     def __init__(
-        self, purchases: ProcessTransaction, heads: KnownHeads, *args: Any, **kwargs: Any
+        self,
+        purchases: ProcessTransaction,
+        heads: KnownHeads,
+        request_log: RequestLog,
+        *args: Any,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(request_log, *args, **kwargs)
         self._purchases = purchases
         self._heads = heads
         self._receiving: _Cycle | None = None
@@ -135,7 +143,7 @@ class PurchaseProtocol(HttpProtocol):
         if origin is None:
             return False
         self._unset_keepalive_if_required()
-        cycle = _Cycle(origin, True, self._unused_event, body, more_body=False)
+        cycle = _Cycle(origin, True, self._unused_event, body=body, more_body=False)
         self.cycle = cycle  # type: ignore[assignment]  # has what uvicorn uses
         self._decide(cycle)
         return True
@@ -156,6 +164,7 @@ class PurchaseProtocol(HttpProtocol):
         super().on_body(bytes(cycle.body))
 
     def _decide(self, cycle: _Cycle) -> None:
+        self._request_log.in_flight += 1
         try:
             decision = self._purchases.submit(bytes(cycle.body), cycle.origin)
         except Exception as error:  # noqa: BLE001  # `_respond` translates it
@@ -167,15 +176,28 @@ class PurchaseProtocol(HttpProtocol):
 
     def _respond(self, cycle: _Cycle, decision: asyncio.Future[Decided]) -> None:
         self.tasks.discard(decision)
-        traceparent = cycle.origin.traceparent
+        self._request_log.in_flight -= 1
+        cause, traceparent = cycle.origin
+        problem = None
         try:
             response = decision_written(decision.result(), traceparent)
         except asyncio.CancelledError:  # by the server, which does not wait any longer
-            response = problem_response(stopping_problem("POST"), correlation_id(traceparent))
+            problem = stopping_problem("POST")
         except Exception as error:  # noqa: BLE001  # every request gets a response
-            response = problem_written(error, traceparent)
+            problem = reported_problem(error, traceparent)
+        if problem is not None:
+            response = problem_response(problem, correlation_id(traceparent))
         if not cycle.disconnected and not self.transport.is_closing():
             self._write(cycle, *response)
+        self._request_log.responded(
+            "POST",
+            PATH,
+            response[0],
+            cycle.began,
+            traceparent,
+            cause.id if isinstance(cause, KeyCause) else None,
+            None if problem is None else problem.type.type,
+        )
 
     def _write(
         self, cycle: _Cycle, status: int, headers: list[tuple[bytes, bytes]], body: bytes

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from txplatform.api import examples
-from txplatform.api.authentication import authorization_header
+from txplatform.api.authentication import authorization_header, require_scope
 from txplatform.api.dependencies import AccountIdPath, ServicesOf, requires
 from txplatform.api.lists import (
     Cursor,
@@ -154,7 +154,8 @@ async def _stream(
     while not services.stopping.is_set():
         try:
             # Authenticate again: the key may have been revoked since the response began.
-            await services.authenticator.authenticate(authorization, Scope.AUDIT_READ)
+            key = await services.authenticator.authenticate(authorization)
+            require_scope(key, Scope.AUDIT_READ)
             events = await services.queries.run(
                 partial(read_log, after=position, limit=_STREAM_BATCH)
             )

@@ -45,7 +45,6 @@ from txplatform.telemetry import correlation_id, logger
 
 def handle_errors_as_problems(app: FastAPI) -> None:
     """Register handlers that respond to every exception with a problem."""
-    log = logger("api")
 
     async def handle(request: Request, error: Exception) -> Response:
         match error:
@@ -71,10 +70,9 @@ def handle_errors_as_problems(app: FastAPI) -> None:
                     headers=error.headers,
                 )
             case _:
-                problem = problem_of(error)
+                problem = reported_problem(error, request.state.traceparent)
+        request.state.problem = problem.type.type
         trace = correlation_id(request.state.traceparent)
-        if problem.type is ProblemType.INTERNAL:
-            log.error("request failed", correlation_id=trace, exc_info=error)
         status, headers, body = problem_response(problem, trace)
         response = Response(body, status)
         response.raw_headers = headers
@@ -89,6 +87,16 @@ def handle_errors_as_problems(app: FastAPI) -> None:
         Exception,
     ):
         app.add_exception_handler(kind, handle)
+
+
+def reported_problem(error: Exception, traceparent: str) -> ProblemError:
+    """Return the problem for an exception; log the exception if it was not expected."""
+    problem = problem_of(error)
+    if problem.type is ProblemType.INTERNAL:
+        logger("api").error(
+            "unexpected error", correlation_id=correlation_id(traceparent), exc_info=error
+        )
+    return problem
 
 
 def problem_of(error: Exception) -> ProblemError:  # noqa: C901, PLR0911, PLR0912  # one return for each kind

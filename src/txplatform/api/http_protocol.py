@@ -4,8 +4,14 @@ This module overrides internals of uvicorn's httptools protocol. Before updating
 tests for upgrade offers.
 """
 
+from time import perf_counter
+from typing import Any
+
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from txplatform.api.request_log import NO_ROUTE, RequestLog
+from txplatform.telemetry import correlation_id, new_traceparent
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -14,6 +20,10 @@ class HttpProtocol(HttpToolsProtocol):
     If a request offers an upgrade, httptools stops after the headers, and the body would be lost or
     parsed as the next request. Such a request is therefore parsed again without its Upgrade header.
     """
+
+    def __init__(self, request_log: RequestLog, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._request_log = request_log
 
     def on_headers_complete(self) -> None:
         """Start handling a request, unless it offers an upgrade and will be parsed again."""
@@ -54,5 +64,17 @@ class HttpProtocol(HttpToolsProtocol):
         return head + b"".join(b"%b: %b\r\n" % header for header in kept) + b"\r\n"
 
     def _refuse(self, why: str) -> None:
-        self.logger.warning(why)
-        self.send_400_response(why)
+        traceparent = new_traceparent()
+        headers = (
+            *self.server_state.default_headers,
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-length", b"%d" % len(why)),
+            (b"x-correlation-id", correlation_id(traceparent).encode()),
+            (b"connection", b"close"),
+        )
+        head = b"".join(b"%b: %b\r\n" % header for header in headers)
+        self.transport.write(b"%b%b\r\n%b" % (STATUS_LINE[400], head, why.encode()))
+        self.transport.close()
+        self._request_log.responded(
+            NO_ROUTE, NO_ROUTE, 400, perf_counter(), traceparent, None, "invalid-http"
+        )

@@ -16,11 +16,11 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from txplatform.api import examples
-from txplatform.api.authentication import Authenticator
+from txplatform.api.authentication import Authenticator, require_scope
 from txplatform.api.body import ClientLeftError, read_body, require_json
 from txplatform.api.dependencies import requires
 from txplatform.api.dry_run import asks_for_dry_run, decide_without_recording
-from txplatform.api.exception_handlers import problem_of
+from txplatform.api.exception_handlers import reported_problem
 from txplatform.api.idempotency_key import check_idempotency_key
 from txplatform.api.openapi_entries import REPLAYED, documented_command
 from txplatform.api.problems import ProblemError, WrittenResponse, problem_response
@@ -41,7 +41,7 @@ from txplatform.decisions.decider import Decider
 from txplatform.decisions.request import Decided
 from txplatform.domain.cause import CommandOrigin
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
-from txplatform.telemetry import correlation_id, header_traceparent, logger
+from txplatform.telemetry import correlation_id
 
 router = APIRouter(tags=["transactions"])
 
@@ -79,7 +79,8 @@ class ProcessTransaction:
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         headers = purchase_headers(scope["headers"])
-        trace = header_traceparent(headers.traceparent)
+        state = scope["state"]
+        trace = state["traceparent"]
         try:
             if scope["method"] != "POST":
                 raise ProblemError(  # noqa: TRY301  # handled below, like errors from the calls
@@ -88,7 +89,9 @@ class ProcessTransaction:
                     "Send a POST request.",
                     headers={"Allow": "POST"},
                 )
-            key = await self._authenticator.authenticate(headers.authorization, _SCOPE)
+            key = await self._authenticator.authenticate(headers.authorization)
+            state["key_id"] = key.id
+            require_scope(key, _SCOPE)
             if headers.content_type not in _JSON:
                 require_json((headers.content_type or b"").decode("latin-1"))
             body = await read_body(receive, self.max_body_bytes)
@@ -105,7 +108,9 @@ class ProcessTransaction:
         except ClientLeftError:
             return
         except Exception as error:  # noqa: BLE001  # every request gets a response
-            written = problem_written(error, trace)
+            problem = reported_problem(error, trace)
+            state["problem"] = problem.type.type
+            written = problem_response(problem, correlation_id(trace))
         status, response_headers, response = written
         await send({"type": "http.response.start", "status": status, "headers": response_headers})
         await send({"type": "http.response.body", "body": response})
@@ -170,14 +175,6 @@ def decision_written(decided: Decided, traceparent: str) -> WrittenResponse:
     event = decided.outcome.event
     assert isinstance(event, AuthorizationApproved | AuthorizationDeclined)
     return _written(decision_response(event), traceparent, replayed=decided.replayed)
-
-
-def problem_written(error: Exception, traceparent: str) -> WrittenResponse:
-    """Return the response for an error; log the error if it was not expected."""
-    problem, trace = problem_of(error), correlation_id(traceparent)
-    if problem.type is ProblemType.INTERNAL:
-        logger("api").error("request failed", correlation_id=trace, exc_info=error)
-    return problem_response(problem, trace)
 
 
 def _written(response: DecisionResponse, traceparent: str, *, replayed: bool) -> WrittenResponse:

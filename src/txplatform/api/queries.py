@@ -2,12 +2,15 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
 import psycopg
+from prometheus_client import Metric
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from txplatform.database import PASSING_FAULTS, Database
 from txplatform.decisions.errors import StoreUnavailableError
@@ -23,7 +26,7 @@ TIMEOUT_S = 5.0
 _THREADS = 8
 
 
-class Queries:
+class Queries(Collector):
     """Runs short queries in a few threads, each with its own connection.
 
     The threads are daemons, unlike those of `ThreadPoolExecutor`, so a thread that waits for a
@@ -34,6 +37,8 @@ class Queries:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._running: set[int] = set()
+        """The threads that run a query."""
 
     def start(self) -> None:
         """Start the threads. Each thread connects at its first query."""
@@ -59,12 +64,27 @@ class Queries:
         except (TimeoutError, *PASSING_FAULTS) as error:
             raise StoreUnavailableError(error) from error
 
+    def collect(self) -> Iterable[Metric]:
+        """Return the metrics as Prometheus families."""
+        yield GaugeMetricFamily(
+            "txplatform_queries_running",
+            f"Database connections that run a query, of at most {_THREADS}; decisions have others.",
+            value=len(self._running),
+        )
+        yield GaugeMetricFamily(
+            "txplatform_queries_waiting",
+            "Queries that wait for a database connection.",
+            value=self._jobs.qsize(),
+        )
+
     def _work(self) -> None:
         connection: psycopg.Connection | None = None
         while (job := self._jobs.get()) is not None:
             read, result = job
             if result.set_running_or_notify_cancel():  # the caller still waits
+                self._running.add(threading.get_ident())
                 connection = self._run(read, result, connection)
+                self._running.discard(threading.get_ident())
         if connection is not None:
             connection.close()
 

@@ -10,8 +10,10 @@ from txplatform.decisions.decider import Decider
 from txplatform.decisions.errors import StoreUnavailableError
 from txplatform.eventstore.migrations import MigrationError, pending_migrations
 from txplatform.inbox.alarms import Alarms, describe_alarms, find_alarms
+from txplatform.telemetry import logger
 
 CACHED_S = 1.0
+FOLLOWED_EVERY_S = 5.0
 ALARMS_CACHED_S = 5.0
 _ALARMS_WITHIN_S = 2.0
 """The longest time that a probe waits for alarms."""
@@ -34,14 +36,37 @@ class Readiness:
         self._until = 0.0
         self._look_for_alarms_at = 0.0
         self._alarms = Alarms()
+        self._reported: str | None = None
+        self._log = logger("readiness")
 
     @property
     def alarms(self) -> str:
         """The alarms as text (see the class)."""
         return describe_alarms(self._alarms)
 
+    @property
+    def ready(self) -> bool:
+        """True if the process was ready when this was last checked."""
+        return self._reported == ""
+
+    async def follow(self) -> None:
+        """Check regularly, so that the log and the metrics know without a probe."""
+        while True:
+            await self.missing()
+            await asyncio.sleep(FOLLOWED_EVERY_S)
+
     async def missing(self) -> str:
         """Return the reason why the process is not ready, as a sentence; empty if it is ready."""
+        found = await self._missing()
+        if found != self._reported:
+            if found:
+                self._log.warning("not ready", reason=found)
+            elif self._reported:
+                self._log.info("ready again")
+            self._reported = found
+        return found
+
+    async def _missing(self) -> str:
         if self._stopping.is_set():
             return "The process is stopping."
         if not self._decider.running:

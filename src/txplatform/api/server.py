@@ -132,7 +132,12 @@ def serve_api(api: Api, listening: socket.socket, on_ready: Callable[[], None]) 
     """Serve requests in this process until SIGTERM, and return the exit code."""
     tracer = process_tracer()
     # Purchases bypass ASGI, but not tracing.
-    protocol = HttpProtocol if tracer else partial(PurchaseProtocol, api.purchases, KnownHeads())
+    request_log = api.services.request_log
+    protocol = (
+        partial(HttpProtocol, request_log)
+        if tracer
+        else partial(PurchaseProtocol, api.purchases, KnownHeads(), request_log)
+    )
     config = uvicorn.Config(
         TracedApi(api, tracer) if tracer else api,
         loop="uvloop",

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from txplatform.api.authentication import Authenticator
 from txplatform.api.queries import Queries
 from txplatform.api.readiness import Readiness
+from txplatform.api.request_log import RequestLog
 from txplatform.api.rules_in_force import follow_database
 from txplatform.decisions.decider import Decider
 from txplatform.process_setup import collect_seldom
@@ -31,6 +32,7 @@ class Services:
     authenticator: Authenticator
     queries: Queries
     readiness: Readiness
+    request_log: RequestLog
     registry: CollectorRegistry
     stopping: asyncio.Event
 
@@ -39,13 +41,17 @@ class Services:
         """Run the services, and poll the rule book and the clock, until the context exits."""
         self.queries.start()
         await self.decider.start()
-        following = asyncio.create_task(
-            follow_database(self.decider.rules, self.decider.clock, self.queries)
+        following = (
+            asyncio.create_task(
+                follow_database(self.decider.rules, self.decider.clock, self.queries)
+            ),
+            asyncio.create_task(self.readiness.follow()),
         )
         collect_seldom()
         yield
         self.stopping.set()
-        following.cancel()
+        for task in following:
+            task.cancel()
         await self.decider.stop()
         self.queries.stop()
 

@@ -1,0 +1,147 @@
+"""The log and the metrics of one process's HTTP requests.
+
+A log line names the route by its template. It never has the path, query, headers or body, which
+may hold secrets or personal data.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable
+from http import HTTPStatus
+from logging import DEBUG
+from time import perf_counter
+
+from prometheus_client import Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
+
+from txplatform.telemetry import correlation_id, logger
+
+NO_ROUTE = "-"
+"""The route of a request that matches none, and the method of one that cannot be parsed."""
+
+CLIENT_LEFT = 499
+"""The status of a request whose client left before the response, as nginx logs it."""
+
+QUIET_ROUTES = frozenset({"/livez", "/readyz", "/startupz", "/metrics"})
+"""Logged at debug only, since they are frequent. `Readiness` logs why a process is not ready."""
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
+"""Callers can invent methods, so all others count as `NO_ROUTE`."""
+
+_BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class RequestLog(Collector):
+    """Logs refused, failed and slow requests, and counts all.
+
+    The metrics are plain numbers: Prometheus counters and histograms would cost ten times as much
+    per request.
+
+    Attributes:
+        in_flight: The number of requests being handled. Callers count up and down.
+    """
+
+    def __init__(self, slow_ms: int) -> None:
+        self.in_flight = 0
+        self._slow_s = slow_ms / 1000
+        self._log = logger("http")
+        self._logs_all = self._log.is_enabled_for(DEBUG)
+        self._counts: dict[tuple[str, str, int], list[int]] = {}
+        """By method, route and status: a number for each bucket of the histogram."""
+        self._sums_s: dict[tuple[str, str, int], float] = {}
+
+    def responded(  # noqa: PLR0913  # all that is known of a request
+        self,
+        method: str,
+        route: str,
+        status: int,
+        began: float,
+        traceparent: str,
+        key_id: str | None,
+        problem: str | None = None,
+    ) -> None:
+        """Count a request whose response begins, and log it if it was refused, failed or slow.
+
+        A stream of events is therefore not slow, however long it lasts.
+
+        Args:
+            method: The HTTP method.
+            route: The template of the route.
+            status: The HTTP status.
+            began: The `perf_counter` when the head of the request was complete.
+            traceparent: The trace of the request.
+            key_id: The id of the caller's API key, if known.
+            problem: The name of the problem type, if the response is a problem.
+        """
+        seconds = perf_counter() - began
+        key = (method, route, status)
+        counts = self._counts.get(key)
+        if counts is None:
+            key = (method if method in _METHODS else NO_ROUTE, route, status)
+            counts = self._counts.setdefault(key, [0] * (len(_BOUNDS_S) + 1))
+        counts[bisect_left(_BOUNDS_S, seconds)] += 1
+        self._sums_s[key] = self._sums_s.get(key, 0.0) + seconds
+        if status >= HTTPStatus.BAD_REQUEST or seconds >= self._slow_s or self._logs_all:
+            self._write(key, seconds, traceparent, key_id, problem)
+
+    def _write(
+        self,
+        key: tuple[str, str, int],
+        seconds: float,
+        traceparent: str,
+        key_id: str | None,
+        problem: str | None,
+    ) -> None:
+        method, route, status = key
+        if route in QUIET_ROUTES:
+            write, what = self._log.debug, "request served"
+        elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            write, what = self._log.error, "request failed"
+        elif status >= HTTPStatus.BAD_REQUEST:
+            write, what = self._log.warning, "request refused"
+        elif seconds >= self._slow_s:
+            write, what = self._log.warning, "request was slow"
+        else:
+            write, what = self._log.debug, "request served"
+        optional = {"problem": problem, "key_id": key_id}
+        write(
+            what,
+            correlation_id=correlation_id(traceparent),
+            method=method,
+            route=route,
+            status=status,
+            duration_ms=round(seconds * 1000, 1),
+            **{name: value for name, value in optional.items() if value is not None},
+        )
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the metrics as Prometheus families."""
+        requests = CounterMetricFamily(
+            "txplatform_http_requests",
+            "HTTP requests, by route and status.",
+            labels=["method", "route", "status"],
+        )
+        durations = HistogramMetricFamily(
+            "txplatform_http_request_duration_seconds",
+            "Time from the head of a request to the head of its response.",
+            labels=["method", "route"],
+        )
+        by_route: dict[tuple[str, str], tuple[list[int], float]] = {}
+        for (method, route, status), counts in self._counts.items():
+            requests.add_metric([method, route, str(status)], sum(counts))
+            before, sum_s = by_route.get((method, route), ([0] * len(counts), 0.0))
+            both = [one + other for one, other in zip(before, counts, strict=True)]
+            by_route[method, route] = both, sum_s + self._sums_s[method, route, status]
+        for labels, (counts, sum_s) in by_route.items():
+            total, buckets = 0, []
+            for bound, count in zip((*_BOUNDS_S, "+Inf"), counts, strict=True):
+                total += count
+                buckets.append((str(bound), float(total)))
+            durations.add_metric(list(labels), buckets, sum_s)
+        yield requests
+        yield durations
+        yield GaugeMetricFamily(
+            "txplatform_http_requests_in_flight",
+            "HTTP requests being handled, open event streams included.",
+            value=self.in_flight,
+        )
