@@ -23,7 +23,7 @@ from txplatform.projections.runner import Projector
 from txplatform.publisher.runner import Publisher
 from txplatform.settings import Settings
 from txplatform.shadow.runner import Shadower
-from txplatform.telemetry import configure_logging
+from txplatform.telemetry import configure_logging, log_start
 from txplatform.tracing import start_tracing
 from txplatform.worker import Part, run_parts
 
@@ -41,6 +41,7 @@ WORKERS: dict[str, tuple[PartFactory, ...]] = {
 def run_worker(command: str, settings: Settings) -> int:
     """Run the parts of a worker command until SIGTERM; return the process's exit code."""
     configure_logging(settings)
+    log_start(command, settings)
     export_last_spans = start_tracing(f"txplatform-{command}")
     database = settings.service_database
     parts: list[Part] = []

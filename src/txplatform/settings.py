@@ -164,6 +164,11 @@ class Settings(KafkaSettings):
         return value
 
     @property
+    def given_names(self) -> list[str]:
+        """The names of the settings that the environment or `.env` gives."""
+        return sorted(_PREFIX + name.upper() for name in self.model_fields_set)
+
+    @property
     def service_url(self) -> str:
         """The libpq URL with the service's role."""
         return self.database_url.get_secret_value()

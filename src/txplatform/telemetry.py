@@ -1,14 +1,21 @@
 """Logging, and the trace context that links a request to its events and messages."""
 
 import logging
+import math
 import re
 import sys
+from collections.abc import Callable
+from time import monotonic
 
 import structlog
 from structlog.typing import FilteringBoundLogger
 
+from txplatform.process_metrics import VERSION
 from txplatform.random_ids import random_id
 from txplatform.settings import Settings
+
+REPEATED_EVERY_S = 60
+"""The interval at which a lasting fault is logged again."""
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -45,6 +52,52 @@ def logger(name: str) -> FilteringBoundLogger:
     """Return a logger that adds the component name `name` to every line."""
     bound: FilteringBoundLogger = structlog.get_logger(component=name)
     return bound
+
+
+def log_start(command: str, settings: Settings) -> None:
+    """Log the version, and the names of the settings that were given. Values may be secret."""
+    logger("process").info(
+        "starting", command=command, version=VERSION, settings=settings.given_names
+    )
+
+
+class FaultLog:
+    """Logs a fault that lasts: when it begins, then every minute with a count, and when it ends."""
+
+    def __init__(self, log: FilteringBoundLogger, clock: Callable[[], float] = monotonic) -> None:
+        self._log = log
+        self._clock = clock
+        self._logged_at: dict[str, float] = {}
+        """The time at which each error of the current fault was logged last."""
+        self._times = 0
+        self._began = 0.0
+
+    def failed(self, error: Exception, *, unexpected: bool = False) -> None:
+        """Count a failure, and log it if the same error was not logged within the last minute.
+
+        Args:
+            error: The cause.
+            unexpected: Log the cause as an error with its traceback.
+        """
+        now, text = self._clock(), str(error).strip() or type(error).__name__
+        if not self._logged_at:
+            self._began, self._times = now, 0
+        self._times += 1
+        if now - self._logged_at.get(text, -math.inf) < REPEATED_EVERY_S:
+            return
+        self._logged_at[text] = now
+        times = {"times": self._times} if self._times > 1 else {}
+        if unexpected:
+            self._log.error("cannot continue, will retry", exc_info=error, **times)
+        else:
+            self._log.warning("cannot continue, will retry", error=text, **times)
+
+    def succeeded(self) -> None:
+        """Log the end of the fault, if there was one."""
+        if self._logged_at:
+            lasted_s = round(self._clock() - self._began, 1)
+            self._logged_at.clear()
+            self._log.info("continues", failures=self._times, lasted_s=lasted_s)
 
 
 def new_traceparent() -> str:

@@ -57,7 +57,7 @@ def run_parts(
             log.exception("part died", part=part.name)
             failed.append(part.name)
         finally:
-            requests.put(None)
+            requests.put(f"{part.name} ended")
 
     server = _serve_health(parts, registry, health_port, stop) if health_port is not None else None
     threads = [
@@ -69,7 +69,7 @@ def run_parts(
     names = ", ".join(part.name for part in parts)
     where = f", health on port {server.server_port}" if server else ""
     print(f"txplatform ready: {names}{where}", file=sys.stderr, flush=True)  # noqa: T201
-    requests.get()
+    log.info("stopping", reason=requests.get())
     stop.set()
     for thread in threads:
         thread.join(STOP_TIMEOUT_S)

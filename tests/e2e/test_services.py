@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.request
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from harness.postgres import PostgresServer, TestDatabase
 from harness.processes import Command, run_command
 from harness.published import decided, deduped, read_topic
 from harness.waiting import wait_until
+from txplatform.process_metrics import VERSION
 
 WORKERS = ("consumer", "publisher", "projector")
 SUBMITTED = "payments.payment-submitted.v1"
@@ -96,6 +98,12 @@ def test_the_services_process_a_purchase_and_a_payment_and_stop_in_order(
         code, out, err = run_command("doctor", "--json", env=owner)
         assert code == 0, out + err
         assert [worker.stop() for worker in (*workers, api.command)] == [0, 0, 0, 0]
+        for process in (*workers, api.command):
+            assert f"version={VERSION}" in process.stderr
+            assert "settings=['TXPLATFORM_" in process.stderr
+            assert "TXPLATFORM_DATABASE_URL" in process.stderr
+            assert database.service_url not in process.stderr
+            assert re.search(r"stopping .*reason=SIGTERM", process.stderr)
 
 
 @pytest.mark.long

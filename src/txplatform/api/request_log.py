@@ -7,7 +7,9 @@ may hold secrets or personal data.
 from bisect import bisect_left
 from collections.abc import Iterable
 from http import HTTPStatus
+from itertools import accumulate
 from logging import DEBUG
+from operator import add
 from time import perf_counter
 
 from prometheus_client import Metric
@@ -29,6 +31,7 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"
 """Callers can invent methods, so all others count as `NO_ROUTE`."""
 
 _BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_TOTALS = len(_BOUNDS_S) + 2
 
 
 class RequestLog(Collector):
@@ -46,9 +49,8 @@ class RequestLog(Collector):
         self._slow_s = slow_ms / 1000
         self._log = logger("http")
         self._logs_all = self._log.is_enabled_for(DEBUG)
-        self._counts: dict[tuple[str, str, int], list[int]] = {}
-        """By method, route and status: a number for each bucket of the histogram."""
-        self._sums_s: dict[tuple[str, str, int], float] = {}
+        self._totals: dict[tuple[str, str, int], list[float]] = {}
+        """By method, route and status: the number of requests in each bucket, then the seconds."""
 
     def responded(  # noqa: PLR0913  # all that is known of a request
         self,
@@ -75,12 +77,12 @@ class RequestLog(Collector):
         """
         seconds = perf_counter() - began
         key = (method, route, status)
-        counts = self._counts.get(key)
-        if counts is None:
+        totals = self._totals.get(key)
+        if totals is None:
             key = (method if method in _METHODS else NO_ROUTE, route, status)
-            counts = self._counts.setdefault(key, [0] * (len(_BOUNDS_S) + 1))
-        counts[bisect_left(_BOUNDS_S, seconds)] += 1
-        self._sums_s[key] = self._sums_s.get(key, 0.0) + seconds
+            totals = self._totals.setdefault(key, [0] * _TOTALS)
+        totals[bisect_left(_BOUNDS_S, seconds)] += 1
+        totals[-1] += seconds
         if status >= HTTPStatus.BAD_REQUEST or seconds >= self._slow_s or self._logs_all:
             self._write(key, seconds, traceparent, key_id, problem)
 
@@ -126,18 +128,14 @@ class RequestLog(Collector):
             "Time from the head of a request to the head of its response.",
             labels=["method", "route"],
         )
-        by_route: dict[tuple[str, str], tuple[list[int], float]] = {}
-        for (method, route, status), counts in self._counts.items():
-            requests.add_metric([method, route, str(status)], sum(counts))
-            before, sum_s = by_route.get((method, route), ([0] * len(counts), 0.0))
-            both = [one + other for one, other in zip(before, counts, strict=True)]
-            by_route[method, route] = both, sum_s + self._sums_s[method, route, status]
-        for labels, (counts, sum_s) in by_route.items():
-            total, buckets = 0, []
-            for bound, count in zip((*_BOUNDS_S, "+Inf"), counts, strict=True):
-                total += count
-                buckets.append((str(bound), float(total)))
-            durations.add_metric(list(labels), buckets, sum_s)
+        by_route: dict[tuple[str, str], list[float]] = {}
+        for (method, route, status), totals in list(self._totals.items()):
+            requests.add_metric([method, route, str(status)], sum(totals[:-1]))
+            before = by_route.get((method, route), [0] * _TOTALS)
+            by_route[method, route] = [*map(add, before, totals)]
+        for labels, (*counts, seconds) in by_route.items():
+            buckets = zip(map(str, (*_BOUNDS_S, "+Inf")), accumulate(counts), strict=True)
+            durations.add_metric(labels, [*buckets], seconds)
         yield requests
         yield durations
         yield GaugeMetricFamily(

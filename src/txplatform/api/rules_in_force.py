@@ -15,7 +15,7 @@ from txplatform.database_clock import DatabaseClock
 from txplatform.decisions.errors import StoreUnavailableError
 from txplatform.rulebook.in_force import RulesInForce
 from txplatform.rulebook.store import READ_CHANGES, ChangeRow
-from txplatform.telemetry import logger
+from txplatform.telemetry import FaultLog, logger
 
 READ_EVERY_S = 2.0
 """The maximum age of the rule set that `/metrics` and `/readyz` report."""
@@ -23,7 +23,7 @@ READ_EVERY_S = 2.0
 
 async def follow_database(rules: RulesInForce, clock: DatabaseClock, queries: Queries) -> None:
     """Poll the rule book and the clock every `READ_EVERY_S` seconds until cancelled."""
-    log = logger("rules")
+    faults = FaultLog(logger("rules"))
 
     def read(connection: psycopg.Connection, after: int) -> list[ChangeRow]:
         clock.measure(connection)
@@ -35,6 +35,8 @@ async def follow_database(rules: RulesInForce, clock: DatabaseClock, queries: Qu
             rules.take(await queries.run(partial(read, after=after)), asked_at, after=after)
         except (StoreUnavailableError, psycopg.Error) as error:
             # This is also how an idle process reports a database fault.
-            cause = error.__cause__ or error
-            log.warning("the rule book cannot be read, will retry", error=str(cause).strip())
+            cause = error.__cause__
+            faults.failed(cause if isinstance(cause, Exception) else error)
+        else:
+            faults.succeeded()
         await asyncio.sleep(READ_EVERY_S)

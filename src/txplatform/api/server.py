@@ -24,7 +24,7 @@ from txplatform.api.traced import TracedApi
 from txplatform.errors import TxPlatformError
 from txplatform.process_setup import StopRequests, stop_requests
 from txplatform.settings import Settings, load_settings
-from txplatform.telemetry import configure_logging, logger
+from txplatform.telemetry import configure_logging, log_start, logger
 from txplatform.tracing import process_tracer, start_tracing
 
 _BACKLOG = 2048
@@ -62,6 +62,8 @@ class _Server(uvicorn.Server):
             self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        reason = ", ".join(signal.Signals(number).name for number in self._captured_signals)
+        logger("process").info("stopping", reason=reason or "the server ended")
         self._stopping.set()
         last_resort = threading.Timer(_EXIT_S, _exit_now)
         last_resort.daemon = True
@@ -86,6 +88,7 @@ def serve(settings: Settings, create_api: ApiFactory) -> int:
     def on_ready() -> None:
         print(f"txplatform ready: http://{settings.api_host}:{port}", file=sys.stderr, flush=True)  # noqa: T201
 
+    configure_logging(settings)
     if settings.api_processes == 1:
         return _serve_one(create_api, listening, 0, on_ready)
     return _supervise(create_api, listening, settings.api_processes, on_ready)
@@ -118,6 +121,7 @@ def _serve_one(
 ) -> int:
     settings = load_settings()
     configure_logging(settings)
+    log_start("api", settings)
     export_last_spans = start_tracing("txplatform-api")
     api = create_api(settings, index)
     if settings.metrics_port is not None:
@@ -182,6 +186,7 @@ def _supervise(
             if not process.is_alive():
                 log.error("api process died", pid=process.pid, exit_code=process.exitcode)
                 processes[index] = start(index)
+    log.info("stopping", reason=requests.get())
     for process in processes:
         process.terminate()
     for process in processes:
@@ -197,7 +202,7 @@ def _all_ready(
     while requests.empty() and not all(each.wait(0.05) for each in ready):
         if any(process.exitcode for process in processes):
             logger("supervisor").error("an api process could not start")
-            requests.put(None)
+            requests.put("a process could not start")
     return requests.empty()
 
 

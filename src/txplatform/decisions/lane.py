@@ -28,7 +28,7 @@ from txplatform.processing.account_cache import AccountCache
 from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.rulebook.in_force import RulesInForce
 from txplatform.settings import Settings
-from txplatform.telemetry import correlation_id, logger
+from txplatform.telemetry import FaultLog, correlation_id, logger
 
 _TRANSIENT = (*PASSING_FAULTS, TimeoutError)
 _GATHER_S = 0.0003
@@ -64,6 +64,7 @@ class Lane:
         self._stopping = False
         self._session: tuple[psycopg.AsyncCursor, Appender] | None = None
         self._log = logger("decisions")
+        self._faults = FaultLog(self._log)
         self._logs_events = self._log.is_enabled_for(DEBUG)
 
     @property
@@ -122,12 +123,12 @@ class Lane:
             try:
                 async with asyncio.timeout(self._timeout_s):
                     again = await self._commit(batch)
+                self._faults.succeeded()
                 batch = []
                 again = _in_time(again, TimeoutError("every attempt had a conflict"))
                 self._queue.extendleft(reversed(again))
             except _TRANSIENT as error:
-                why = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-                self._log.warning("event store failed", error=why, requests=len(batch))
+                self._faults.failed(error)
                 await self._start_over(batch)
                 batch = _in_time(batch, error)
                 if batch:

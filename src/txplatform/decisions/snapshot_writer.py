@@ -10,7 +10,7 @@ from txplatform.domain.account import Account
 from txplatform.domain.events import AccountEvent
 from txplatform.eventstore.query import run_queries_async
 from txplatform.processing.snapshots import TakenSnapshot, due_snapshots, store_snapshots
-from txplatform.telemetry import logger
+from txplatform.telemetry import FaultLog, logger
 
 _MAX_WAITING = 10_000
 _RETRY_S = 1.0
@@ -26,7 +26,7 @@ class SnapshotWriter:
         self._wake = asyncio.Event()
         self._stopping = False
         self._connection: psycopg.AsyncConnection | None = None
-        self._log = logger("snapshots")
+        self._faults = FaultLog(logger("snapshots"))
 
     def offer(self, accounts: Mapping[str, Account], events: Sequence[AccountEvent]) -> None:
         """Take the snapshots that are due after these events; skip some if too many are waiting."""
@@ -52,8 +52,9 @@ class SnapshotWriter:
             self._wake.clear()
             try:
                 await self._store()
+                self._faults.succeeded()
             except psycopg.Error as error:
-                self._log.warning("snapshots not stored", error=str(error))
+                self._faults.failed(error)
                 await self._disconnect()
                 if not self._stopping:
                     await asyncio.sleep(_RETRY_S)

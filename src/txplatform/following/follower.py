@@ -15,7 +15,7 @@ import psycopg
 from txplatform.database import PASSING_FAULTS, Database
 from txplatform.errors import TxPlatformError
 from txplatform.health import Health
-from txplatform.telemetry import logger
+from txplatform.telemetry import FaultLog, logger
 
 FIRST_BACK_OFF_S = 0.25
 LONGEST_BACK_OFF_S = 5.0
@@ -32,6 +32,7 @@ class Follower(ABC):
         self.name = name
         self._database = database
         self._log = logger(component or name)
+        self._faults = FaultLog(self._log)
         self._stop = threading.Event()  # set when the process stops; long batches check it
         self._back_off_s = FIRST_BACK_OFF_S
         self._ready = False
@@ -68,13 +69,12 @@ class Follower(ABC):
         self._ready, self._detail = ready, detail
         if ready:
             self._back_off_s = FIRST_BACK_OFF_S
+            self._faults.succeeded()
 
     def report_fault(self, error: Exception) -> float:
         """Log an error, show it in the health, and return the seconds to pause before a retry."""
-        if isinstance(error, (TxPlatformError, *PASSING_FAULTS)):
-            self._log.warning("cannot continue, will retry", error=str(error).strip())
-        else:
-            self._log.error("cannot continue, will retry", exc_info=error)
+        expected = isinstance(error, (TxPlatformError, *PASSING_FAULTS))
+        self._faults.failed(error, unexpected=not expected)
         self.report(str(error).strip(), ready=False)
         pause_s, self._back_off_s = self._back_off_s, min(2 * self._back_off_s, LONGEST_BACK_OFF_S)
         return pause_s
