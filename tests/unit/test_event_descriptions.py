@@ -110,7 +110,7 @@ def events() -> list[Event]:
 def test_every_kind_of_event_is_described(events: list[Event]) -> None:
     missing = set(EVENT_TYPES) - {type(event) for event in events}
     assert not missing, f"add a command to EARLY or LIFE that records {missing}"
-    assert all(event.summary for event in events)
+    assert all(event.summary("USD") for event in events)
 
 
 def test_every_event_class_is_in_a_union() -> None:
@@ -299,7 +299,7 @@ def test_i2_the_stated_changes_of_any_history_add_up_to_the_balance(sent: Sent) 
 
 
 def test_a_description_has_amounts_names_and_flags(events: list[Event]) -> None:
-    assert [event.summary for event in events] == [
+    assert [event.summary("USD") for event in events] == [
         "payment:p1 waits",
         "payment-return:p9 waits",
         "credit-limit:1 waits",
@@ -327,17 +327,24 @@ def test_a_description_has_amounts_names_and_flags(events: list[Event]) -> None:
         "approved 1.00 USD, t1",
         "declined 50.00 USD, t2: insufficient_credit",
         "hold of t1 raised by 0.20 USD, i1",
-        "hold of t2 not raised by 30 minor units, i2: no_open_hold",
+        "hold of t2 not raised by 0.30, i2: no_open_hold",
         "cleared 0.50 USD, c2 of t1, 0.50 released",
-        "t1 reversed by 10 minor units, r1, 10 minor units released",
+        "t1 reversed by 0.10, r1, 0.10 released",
         "refunded 0.60 USD, f2 of t1 [over_purchase]",
         "credit of 0.50 USD, x2 of t1 corrects c2",
         "t3 named before it was authorized",
-        "t3 reversed, r2, 0 minor units released [no_authorization]",
+        "t3 reversed, r2, 0.00 released [no_authorization]",
         "cleared 0.04 USD, c3, 0.00 released [no_authorization]",
         "approved 0.10 USD, t4",
         "t5 named before it was authorized",
         "cleared 0.04 USD, c4 of t5, 0.00 released [no_authorization]",
         "approved 0.09 USD, t5, 0.05 of it held",
-        "hold of t1 expired, 60 minor units released",
+        "hold of t1 expired, 0.60 released",
     ]
+
+
+def test_an_amount_without_currency_has_the_decimals_of_the_account_s(events: list[Event]) -> None:
+    """ISO 4217 has currencies with 0, 2 and 3 decimals."""
+    (reversed_,) = (event for event in events if event.key == "reversal:r1")
+    told = [reversed_.summary(currency).partition(", ")[0] for currency in ("JPY", "USD", "KWD")]
+    assert told == ["t1 reversed by 10", "t1 reversed by 0.10", "t1 reversed by 0.010"]

@@ -40,7 +40,7 @@ def test_a_freeze_with_another_reason_code_keeps_it_and_declines_with_62() -> No
     stream = opened_stream()
     frozen = stream.ask(team_status(ACCOUNT, 1, "frozen", reason_code="deceased"))
     assert isinstance(frozen, Outcome)
-    assert "deceased" in frozen.event.summary
+    assert "deceased" in frozen.event.summary("USD")
     assert declined_with(stream) == "62"
     stream.ask(operator_status(ACCOUNT, "s", "frozen", FreezeReason.LOST))
     assert declined_with(stream) == "41"

@@ -48,7 +48,9 @@ def run(arguments: argparse.Namespace) -> int:
             table.add_row(
                 str(event.originator_version),
                 event.timestamp.strftime("%Y-%m-%d %H:%M:%S.%f"),
-                Text(event.summary),  # contains texts from outside, which must not be markup
+                Text(
+                    event.summary(account.currency)
+                ),  # contains texts from outside, which must not be markup
                 *(format_amount(getattr(account, name), account.currency) for name in _MONEY),
                 str(len(account.waiting) or ""),
             )

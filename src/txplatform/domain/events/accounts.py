@@ -33,8 +33,7 @@ class AccountOpened(AdviceEvent, frozen=True):
     def posted_change(self) -> int:
         return self.opening.opening_balance
 
-    @property
-    def summary(self) -> str:
+    def summary(self, currency: str | None) -> str:
         opening = self.opening
         owed = opening.opening_balance
         balance = f", balance {format_money(owed, opening.currency)}" if owed else ""
@@ -53,8 +52,7 @@ class CreditLimitChanged(AdviceEvent, frozen=True):
     COMMAND: ClassVar[str] = "change"
     change: CreditLimitChange
 
-    @property
-    def summary(self) -> str:
+    def summary(self, currency: str | None) -> str:
         limit = format_money(self.change.credit_limit, self.change.currency)
         return f"credit limit version {self.change.limit_version}: {limit}"
 
@@ -71,8 +69,7 @@ class CreditLimitChangeSuperseded(AdviceEvent, frozen=True):
     COMMAND: ClassVar[str] = "change"
     change: CreditLimitChange
 
-    @property
-    def summary(self) -> str:
+    def summary(self, currency: str | None) -> str:
         return f"credit limit version {self.change.limit_version} came late, no effect"
 
 
@@ -83,8 +80,7 @@ class AccountStatusChanged(AdviceEvent, frozen=True):
     COMMAND: ClassVar[str] = "change"
     change: StatusChange
 
-    @property
-    def summary(self) -> str:
+    def summary(self, currency: str | None) -> str:
         change = self.change
         return f"status version {change.status_version}: {_status(change)}"
 
@@ -102,8 +98,7 @@ class AccountStatusSuperseded(AdviceEvent, frozen=True):
     COMMAND: ClassVar[str] = "change"
     change: StatusChange
 
-    @property
-    def summary(self) -> str:
+    def summary(self, currency: str | None) -> str:
         change = self.change
         return f"status version {change.status_version}, {change.status}, came late, no effect"
 
@@ -115,8 +110,7 @@ class OperatorStatusSet(AccountEvent, frozen=True):
     COMMAND: ClassVar[str] = "change"
     change: OperatorStatus
 
-    @property
-    def summary(self) -> str:
+    def summary(self, currency: str | None) -> str:
         change = self.change
         return f"operator's status {change.status_id}: {_status(change)}"
 
@@ -132,8 +126,7 @@ class ControlsChanged(AccountEvent, frozen=True):
     COMMAND: ClassVar[str] = "change"
     change: ControlsChange
 
-    @property
-    def summary(self) -> str:
+    def summary(self, currency: str | None) -> str:
         change = self.change
         rules = ", ".join(rule["rule"] for rule in change.rules) or "none"
         return f"controls {change.controls_id}: {rules}{_in_brackets(change.reason)}"

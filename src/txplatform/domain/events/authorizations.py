@@ -71,8 +71,7 @@ class AuthorizationApproved(AccountEvent, frozen=True):
     def hold_expires_at(self) -> datetime | None:
         return self.expires_at
 
-    @property
-    def summary(self) -> str:
+    def summary(self, currency: str | None) -> str:
         purchase = self.purchase
         part = ""
         if self.held != purchase.amount:
@@ -107,8 +106,7 @@ class AuthorizationDeclined(AccountEvent, frozen=True):
         """The response code of the most important reason, ISO 8583:1987 field 39."""
         return self.reasons[0].response_code
 
-    @property
-    def summary(self) -> str:
+    def summary(self, currency: str | None) -> str:
         purchase = self.purchase
         return (
             f"declined {format_money(purchase.amount, purchase.currency)},"
@@ -150,8 +148,7 @@ class AuthorizationIncremented(AccountEvent, frozen=True):
     def pending_change(self) -> int:
         return self.increment.amount
 
-    @property
-    def summary(self) -> str:
+    def summary(self, currency: str | None) -> str:
         increment = self.increment
         money = format_money(increment.amount, self.purchase.currency)
         return f"hold of {increment.transaction_id} raised by {money}, {increment.increment_id}"
@@ -184,11 +181,11 @@ class IncrementDeclined(AccountEvent, frozen=True):
         """The response code of the most important reason, ISO 8583:1987 field 39."""
         return self.reasons[0].response_code
 
-    @property
-    def summary(self) -> str:
+    def summary(self, currency: str | None) -> str:
         increment = self.increment
         return (
-            f"hold of {increment.transaction_id} not raised by {increment.amount} minor units,"
+            f"hold of {increment.transaction_id} not raised by"
+            f" {format_amount(increment.amount, currency)},"
             f" {increment.increment_id}: {_codes(self.reasons)}"
         )
 

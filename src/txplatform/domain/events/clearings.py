@@ -39,8 +39,7 @@ class PurchaseCleared(AdviceEvent, frozen=True):
     def posted_change(self) -> int:
         return self.clearing.amount
 
-    @property
-    def summary(self) -> str:
+    def summary(self, currency: str | None) -> str:
         clearing = self.clearing
         released = format_amount(self.released, clearing.currency)
         return (
@@ -87,8 +86,7 @@ class ClearingCorrected(AdviceEvent, frozen=True):
     def posted_change(self) -> int:
         return self.correction.posted_change
 
-    @property
-    def summary(self) -> str:
+    def summary(self, currency: str | None) -> str:
         correction = self.correction
         return (
             f"{correction.direction} of {format_money(correction.amount, correction.currency)},"
@@ -117,8 +115,7 @@ class PurchaseRefunded(AdviceEvent, frozen=True):
     def posted_change(self) -> int:
         return -self.refund.amount
 
-    @property
-    def summary(self) -> str:
+    def summary(self, currency: str | None) -> str:
         refund = self.refund
         return (
             f"refunded {format_money(refund.amount, refund.currency)},"

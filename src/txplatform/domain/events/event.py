@@ -81,9 +81,12 @@ class AccountEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         """The time of the business event according to the sender, UTC. None if unknown."""
         return None if self.command is None else self.command.business_time
 
-    @property
-    def summary(self) -> str:
-        """A short description of the event in an account's history."""
+    def summary(self, currency: str | None) -> str:
+        """Return a short description of the event in an account's history.
+
+        Args:
+            currency: The account's currency, for amounts that have none of their own.
+        """
         raise NotImplementedError
 
     def mutate(self, aggregate: Account | None) -> Account:

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from txplatform.domain.account import Account
 from txplatform.domain.advices import Reversal
+from txplatform.domain.currencies import format_amount
 from txplatform.domain.events.event import AccountEvent, AdviceEvent, flagged
 from txplatform.domain.ids import TransactionId
 from txplatform.domain.keys import authorization_key, hold_expiry_key
@@ -28,8 +29,7 @@ class TransactionStarted(AccountEvent, frozen=True):
     def key(self) -> str:
         return authorization_key(self.transaction)
 
-    @property
-    def summary(self) -> str:
+    def summary(self, currency: str | None) -> str:
         return f"{self.transaction} named before it was authorized"
 
 
@@ -50,13 +50,12 @@ class AuthorizationReversed(AdviceEvent, frozen=True):
     def pending_change(self) -> int:
         return -self.released
 
-    @property
-    def summary(self) -> str:
+    def summary(self, currency: str | None) -> str:
         reversal = self.reversal
-        part = "" if reversal.amount is None else f" by {reversal.amount} minor units"
+        part = "" if reversal.amount is None else f" by {format_amount(reversal.amount, currency)}"
         return (
             f"{reversal.transaction_id} reversed{part}, {reversal.reversal_id},"
-            f" {self.released} minor units released{flagged(self.flags)}"
+            f" {format_amount(self.released, currency)} released{flagged(self.flags)}"
         )
 
     def apply(self, account: Account) -> None:
@@ -83,9 +82,9 @@ class HoldExpired(AccountEvent, frozen=True):
     def pending_change(self) -> int:
         return -self.released
 
-    @property
-    def summary(self) -> str:
-        return f"hold of {self.transaction} expired, {self.released} minor units released"
+    def summary(self, currency: str | None) -> str:
+        released = format_amount(self.released, currency)
+        return f"hold of {self.transaction} expired, {released} released"
 
     def apply(self, account: Account) -> None:
         account.release(self.transaction, self.released)

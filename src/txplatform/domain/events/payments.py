@@ -21,8 +21,7 @@ class PaymentReceived(AdviceEvent, frozen=True):
     def posted_change(self) -> int:
         return -self.payment.amount
 
-    @property
-    def summary(self) -> str:
+    def summary(self, currency: str | None) -> str:
         payment = self.payment
         return f"payment of {format_money(payment.amount, payment.currency)}, {payment.payment_id}"
 
@@ -43,8 +42,7 @@ class PaymentReturned(AdviceEvent, frozen=True):
     def posted_change(self) -> int:
         return self.payment_return.amount
 
-    @property
-    def summary(self) -> str:
+    def summary(self, currency: str | None) -> str:
         returned = self.payment_return
         money = format_money(returned.amount, returned.currency)
         return f"payment returned, {money}, {returned.payment_id}"

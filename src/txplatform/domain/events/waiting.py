@@ -32,8 +32,7 @@ class MessageWaiting(AdviceEvent, frozen=True):
     def key(self) -> str:
         return waiting_key(self.message.key)
 
-    @property
-    def summary(self) -> str:
+    def summary(self, currency: str | None) -> str:
         return f"{self.message.key} waits"
 
     def apply(self, account: Account) -> None:
@@ -105,8 +104,7 @@ class WaitingMessageRejected(AdviceEvent, frozen=True):
     def key(self) -> str:
         return rejected_key(self.business_key)
 
-    @property
-    def summary(self) -> str:
+    def summary(self, currency: str | None) -> str:
         return f"{self.business_key} rejected: {self.reason}"
 
     def apply(self, account: Account) -> None:
