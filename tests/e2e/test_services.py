@@ -18,6 +18,7 @@ from confluent_kafka import Producer
 from harness.api import balance, open_account, purchase, running_api
 from harness.inbound import payment
 from harness.kafka import Broker
+from harness.metrics import documented_metrics, exported_metrics
 from harness.ports import free_port
 from harness.postgres import PostgresServer, TestDatabase
 from harness.processes import Command, run_command
@@ -27,6 +28,11 @@ from txplatform.process_metrics import VERSION
 
 WORKERS = ("consumer", "publisher", "projector")
 SUBMITTED = "payments.payment-submitted.v1"
+NOT_MEASURED = {
+    "txplatform_publisher_restarts_total",
+    "txplatform_shadow_decisions_total",
+}
+"""The metrics that have no value yet in processes without a fault."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,15 @@ def test_the_services_process_a_purchase_and_a_payment_and_stop_in_order(
         assert message.json["transaction_id"] == "t"
         inbound = api.client.get("/v1/inbound-messages?account_id=acc").json()["items"]
         assert [each["status"] for each in inbound] == ["applied"]
+        documented = documented_metrics()
+        seen = set()
+        for url in (api.url, *(f"http://127.0.0.1:{port}" for port in ports.values())):
+            exported = exported_metrics(url)
+            assert set(exported) <= set(documented)
+            for name, labels in exported.items():
+                assert labels in (None, documented[name]), name
+                seen |= {name} - ({name} if labels is None else set())
+        assert set(documented) - seen == NOT_MEASURED
         code, out, err = run_command("doctor", "--json", env=owner)
         assert code == 0, out + err
         assert [worker.stop() for worker in (*workers, api.command)] == [0, 0, 0, 0]

@@ -94,7 +94,7 @@ class DecisionMetrics(Collector):
         for name, help_text, value in (
             ("batches", "Batches committed.", self._batches),
             ("batch_requests", "Requests in those batches.", self._requests),
-            ("batch_clashes", "Accounts with a conflict, decided again.", self._conflicts),
+            ("batch_conflicts", "Accounts with a conflict, decided again.", self._conflicts),
             ("batch_failures", "Batches that failed and had to be retried.", self.batches_failed),
             ("batch_busy_seconds", "Time spent in batches.", self._busy_s),
             ("refused_requests", "Requests refused because too many waited.", self.refused),
