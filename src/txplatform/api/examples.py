@@ -40,7 +40,7 @@ def event(kind: type[Event], *commands: Command) -> Event:
     """
     account, prior = Account.unopened(ACCOUNT), PriorEvents()
     prior.transactions.add(TRANSACTION)
-    context = DecisionContext(AT, lambda: "0198a3c2-7d41-7b6e-9f10-3c5e8a2d4b17", _ORIGIN)
+    context = DecisionContext(AT, lambda: "0198a3c27d417b6e9f103c5e8a2d4b17", _ORIGIN)
     last: AccountEvent | None = None
     for command in (_OPENING, PURCHASE, *commands):
         last = decide(command, account, prior, context).event

@@ -7,8 +7,8 @@ from pydantic import BeforeValidator, Field
 
 from txplatform.contracts.body import RequestBody, with_example
 from txplatform.contracts.fields import (
-    AmountOrZero,
     BodyIdentifier,
+    CreditLimit,
     CurrencyCode,
     FreeText,
     Identifier,
@@ -29,7 +29,7 @@ class OpenAccountRequest(RequestBody):
     account_id: Annotated[Identifier, idempotency_key("acc-1")]
     currency: CurrencyCode
     credit_limit: Annotated[
-        AmountOrZero, Field(description="The initial limit (version 0), minor units.")
+        CreditLimit, Field(description="The initial limit (version 0), minor units.")
     ]
     opening_balance: OpeningBalance = 0
     opened_at: Annotated[UtcTime | None, Field(description="The time of the opening.")] = None

@@ -134,7 +134,7 @@ UrlId = Annotated[
     str,
     StringConstraints(strict=True, pattern=_URL_ID),
     AfterValidator(_url_id),
-    Field(description="Letters, digits and `.` `_` `:` `-`.", examples=["tx-1001"]),
+    Field(description="Letters, digits and `.` `_` `:` `-`.", examples=["acc-1"]),
 ]
 """The form of an id that stands in a URL. Surrounding blanks are not part of an id."""
 
@@ -218,7 +218,9 @@ def _amount(at_least: int, example: int) -> Any:
 
 Amount = Annotated[int, _amount(1, 1250)]
 
-AmountOrZero = Annotated[int, _amount(0, 500000)]
+AmountOrZero = Annotated[int, _amount(0, 1250)]
+
+CreditLimit = Annotated[int, _amount(0, 500000)]
 
 OpeningBalance = Annotated[
     int,

@@ -23,6 +23,7 @@ from txplatform.contracts.advice import (
 from txplatform.contracts.fields import (
     AmountOrZero,
     BodyId,
+    CreditLimit,
     CurrencyCode,
     OpeningBalance,
     UrlId,
@@ -83,7 +84,7 @@ class AccountOpenedMessage(MessageBody):
     KEY = opening_key
 
     currency: CurrencyCode
-    credit_limit: AmountOrZero
+    credit_limit: CreditLimit
     opening_balance: OpeningBalance = 0
     opened_at: DescribedTime = None
 
@@ -119,7 +120,7 @@ class CreditLimitChangedMessage(MessageBody):
     ID = "limit_version"
     KEY = credit_limit_key
 
-    credit_limit: AmountOrZero
+    credit_limit: CreditLimit
     currency: CurrencyCode
     limit_version: Version
     effective_at: DescribedTime = None
