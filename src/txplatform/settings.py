@@ -1,7 +1,9 @@
 """Settings from `TXPLATFORM_*` environment variables and `.env`; unknown names are refused."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -229,8 +231,8 @@ def _load(kind: type[_Kind]) -> _Kind:
     )
     if unknown:
         raise SettingsError(
-            f"Unknown setting: {', '.join(unknown)}.",
-            next_step="docs/settings.md lists all settings.",
+            f"Unknown setting: {', '.join(_with_similar(name, known) for name in unknown)}.",
+            next_step="Correct or remove it.",
         )
     try:
         return kind()
@@ -242,6 +244,10 @@ def _load(kind: type[_Kind]) -> _Kind:
         )
         raise SettingsError(
             f"Invalid setting: {problems}.",
-            next_step="Set it as an environment variable or in .env in the working directory; "
-            "docs/settings.md describes each setting.",
+            next_step="Set it as an environment variable or in .env in the working directory.",
         ) from None
+
+
+def _with_similar(name: str, known: Iterable[str]) -> str:
+    similar = get_close_matches(name, known, n=1)
+    return f"{name} (similar to {similar[0]})" if similar else name

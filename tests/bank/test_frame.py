@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -187,9 +188,25 @@ def test_a_port_that_is_in_use_is_named(bank: Bank) -> None:
     assert "TXBANK_ACCOUNTS_PORT" in err
 
 
-def test_a_process_stops_in_order(postgres: PostgresServer) -> None:
-    with new_bank(postgres).running() as process:
+def test_a_process_logs_refused_requests_and_why_it_stops_and_stops_in_order(
+    postgres: PostgresServer,
+) -> None:
+    """The log has the template of the route, not the path."""
+    bank = new_bank(postgres, log_format="json")
+    with bank.running() as process, bank.client("accounts") as client:
+        refused = client.get("/v1/accounts/secret").headers["X-Correlation-Id"]
+        assert client.get("/readyz").status_code == 200
         assert process.stop() == 0
+        log = process.stderr
+    lines = [json.loads(each) for each in log.splitlines() if each[:1] == "{"]
+    (line,) = (each for each in lines if each.get("correlation_id") == refused)
+    assert (line["event"], line["level"]) == ("request refused", "warning")
+    assert (line["route"], line["status"]) == ("/v1/accounts/{account_id}", 404)
+    assert "secret" not in log
+    (start,) = (each for each in lines if each["event"] == "starting")
+    assert start["version"] == version("txbank")
+    (stop,) = (each for each in lines if each["event"] == "stopping")
+    assert stop["reason"] == "SIGTERM"
 
 
 def test_metrics_count_requests_by_route(accounts: httpx.Client) -> None:

@@ -78,12 +78,24 @@ def test_an_account_that_is_not_open_and_a_late_authorization(
 
 
 @pytest.mark.parametrize(
-    "query", ["dry_run=1", "dry_run=True", "dryrun=true", "dry_run=true&x=1", "dry_run", "x=1"]
+    ("query", "wrong"),
+    [
+        ("dry_run=1", "dry_run"),
+        ("dry_run=True", "dry_run"),
+        ("dryrun=true", "dryrun"),
+        ("dry_run=true&x=1", "x"),
+        ("dry_run=true&dry_run=true", "dry_run"),
+        ("dry_run", "dry_run"),
+        ("x=1", "x"),
+    ],
 )
-def test_a_misspelt_dry_run_records_no_purchase(api: RunningApi, account: str, query: str) -> None:
+def test_a_misspelt_dry_run_records_no_purchase(
+    api: RunningApi, account: str, query: str, wrong: str
+) -> None:
     before = count_events(api)
     answer = api.client.post(f"{PATH}?{query}", json=purchase("tx", account, 1))
     assert (answer.status_code, answer.json()["type"]) == (422, "validation")
+    assert [error["pointer"] for error in answer.json()["errors"]] == [f"/{wrong}"]
     assert count_events(api) == before
 
 

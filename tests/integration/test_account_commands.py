@@ -36,6 +36,7 @@ def test_events_as_json_has_the_state_after_each_event(env: dict[str, str]) -> N
     code, out, err = run_command("events", "--account", "acc", "--json", env=env)
     assert code == 0, err
     lines = [json.loads(line) for line in out.splitlines()]
+    assert {line["account_id"] for line in lines} == {"acc"}
     assert [line["account_version"] for line in lines] == [1, 2, 3, 4, 5, 6]
     assert [line["type"] for line in lines] == [
         "payment-waiting",

@@ -44,7 +44,9 @@ def test_the_document_has_name_default_and_description_of_every_setting() -> Non
 def test_an_unknown_setting_is_named_and_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A misspelt setting must not silently do nothing."""
     monkeypatch.setenv("TXPLATFORM_API_PROT", "8001")
-    with pytest.raises(SettingsError, match="TXPLATFORM_API_PROT"):
+    with pytest.raises(
+        SettingsError, match=r"TXPLATFORM_API_PROT \(similar to TXPLATFORM_API_PORT\)"
+    ):
         load_settings()
 
 

@@ -23,7 +23,7 @@ from txbank.problems import (
     ProblemType,
     respond_with_problems,
 )
-from txbank.tracing import correlation_id, traced, traceparent
+from txbank.tracing import correlation_id, logger, traced, traceparent
 
 _PROBLEM = {"model": ProblemDetails, "description": "A problem (RFC 9457)."}
 
@@ -94,11 +94,20 @@ def _operations(
     return router
 
 
-class Edge:
-    """Wraps an application: traces and measures each request, and refuses large bodies."""
+_QUIET_ROUTES = frozenset({"/livez", "/readyz", "/startupz", "/metrics"})
+"""Logged at debug only, since they are frequent."""
 
-    def __init__(self, app: ASGIApp, registry: CollectorRegistry) -> None:
+
+class Edge:
+    """Wraps an application: traces, measures and logs each request, and refuses large bodies.
+
+    A log line has the template of the route, and nothing that the caller sent.
+    """
+
+    def __init__(self, app: ASGIApp, registry: CollectorRegistry, slow_ms: int) -> None:
         self._app = app
+        self._slow_s = slow_ms / 1000
+        self._log = logger("http")
         self._seconds = Histogram(
             "txbank_request_seconds",
             "Time to respond, by route.",
@@ -144,6 +153,28 @@ class Edge:
         finally:
             route: Any = scope.get("route")
             # Callers can invent paths and methods, so only those of routes are labels.
-            named = (scope["method"], route.path) if route else ("", "")
-            self._seconds.labels(*named, str(status)).observe(perf_counter() - began)
-        return *named, status
+            method, path = (scope["method"], route.path) if route else ("", "")
+            seconds = perf_counter() - began
+            self._seconds.labels(method, path, str(status)).observe(seconds)
+            self._write(method, path, status, seconds, trace_id)
+        return method, path, status
+
+    def _write(self, method: str, route: str, status: int, seconds: float, trace_id: str) -> None:
+        if route in _QUIET_ROUTES:
+            write, what = self._log.debug, "request served"
+        elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            write, what = self._log.error, "request failed"
+        elif status >= HTTPStatus.BAD_REQUEST:
+            write, what = self._log.warning, "request refused"
+        elif seconds >= self._slow_s:
+            write, what = self._log.warning, "request was slow"
+        else:
+            write, what = self._log.debug, "request served"
+        write(
+            what,
+            correlation_id=trace_id,
+            method=method,
+            route=route,
+            status=status,
+            duration_ms=round(seconds * 1000, 1),
+        )

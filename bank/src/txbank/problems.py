@@ -132,7 +132,7 @@ def respond_with_problems(app: FastAPI, types: Mapping[type[TxBankError], Proble
                 retry = {"Retry-After": str(_RETRY_AFTER_S)}
                 return _response(STORE_UNAVAILABLE, unavailable, headers=retry)
         log.error(
-            "request failed",
+            "unexpected error",
             correlation_id=correlation_id(traceparent()),
             exc_info=error,
         )

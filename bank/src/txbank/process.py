@@ -4,12 +4,13 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from importlib.metadata import version
 from queue import SimpleQueue
 
 from txbank.otlp import start_tracing
 from txbank.part import Part
 from txbank.service import RunningService, Service
-from txbank.settings import CommonSettings, load
+from txbank.settings import CommonSettings, given_names, load
 from txbank.tracing import configure_logging, logger
 
 _STOP_TIMEOUT_S = 9
@@ -21,13 +22,15 @@ def run(services: Sequence[Service]) -> int:
     common = load(CommonSettings)
     configure_logging(common)
     log = logger("process")
+    names = [service.name for service in services]
+    log.info("starting", services=names, version=version("txbank"), settings=given_names())
     export_last_spans = start_tracing(
         f"txbank-{services[0].name}" if len(services) == 1 else "txbank"
     )
     # A signal handler may interrupt a lock's holder. `SimpleQueue.put` takes no lock.
-    requests: SimpleQueue[None] = SimpleQueue()
+    requests: SimpleQueue[str] = SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: requests.put(None))
+        signal.signal(number, lambda *_, name=number.name: requests.put(name))
     stop, failed = threading.Event(), list[str]()
 
     def run_part(part: Part) -> None:
@@ -38,7 +41,7 @@ def run(services: Sequence[Service]) -> int:
         finally:
             if not stop.is_set():
                 failed.append(part.name)
-            requests.put(None)
+            requests.put(f"{part.name} ended")
 
     running = [RunningService(service, common) for service in services]
     threads = [
@@ -52,7 +55,7 @@ def run(services: Sequence[Service]) -> int:
         f"{service.name} on {each.url}" for service, each in zip(services, running, strict=True)
     )
     print(f"txbank ready: {where}", file=sys.stderr, flush=True)  # noqa: T201
-    requests.get()
+    log.info("stopping", reason=requests.get())
     stop.set()
     for thread in threads:
         thread.join(_STOP_TIMEOUT_S)

@@ -81,7 +81,7 @@ class RunningService:
         app.state.registry = registry
         self._workers += service.prepare(app, common, settings)
         self._database.open()
-        self._api = Api(service.name, Edge(app, registry), settings)
+        self._api = Api(service.name, Edge(app, registry, common.slow_request_ms), settings)
         self.parts: list[Part] = [self._api, *self._workers]
 
     def close(self) -> None:

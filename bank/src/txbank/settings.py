@@ -58,6 +58,9 @@ class CommonSettings(BaseSettings):
         description="Days for which the ids of consumed messages are kept; has to exceed the "
         "retention of the topics.",
     )
+    slow_request_ms: int = Field(
+        default=500, ge=1, description="Duration from which a request is logged as slow, ms."
+    )
     log_format: Literal["json", "console"] = Field(
         default="console", description="Format of log lines."
     )
@@ -128,6 +131,12 @@ class ServiceSettings(BaseSettings):
 
 
 AnySettings = TypeVar("AnySettings", bound=BaseSettings)
+
+
+def given_names() -> list[str]:
+    """Return the names of the `TXBANK_*` variables of the environment and `.env`."""
+    given = {name.upper() for name in (*os.environ, *dotenv_values(".env"))}
+    return sorted(name for name in given if name.startswith(PREFIX))
 
 
 def refuse_unknown_settings(kinds: Iterable[type[ServiceSettings]]) -> None:

@@ -7,9 +7,9 @@ from urllib.parse import parse_qsl
 
 import psycopg
 
-from txplatform.api.problems import ProblemError
+from txplatform.api.validation_problems import validation_problem
 from txplatform.contracts.decision import DecisionResponse, decision_response, dry_run_response
-from txplatform.contracts.problems import ProblemType
+from txplatform.contracts.field_problems import InvalidField
 from txplatform.database_clock import database_time
 from txplatform.domain.account import DecisionContext
 from txplatform.domain.cause import CommandOrigin, PartCause
@@ -31,16 +31,16 @@ def asks_for_dry_run(query: bytes) -> bool:
         ProblemError: The query string contains anything except `dry_run=true` or `dry_run=false`. A
             misspelt `dry_run` must not record a purchase.
     """
-    match parse_qsl(query.decode("latin-1"), keep_blank_values=True):
+    parameters = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    match parameters:
         case [("dry_run", "true")]:
             return True
         case [("dry_run", "false")] | []:
             return False
-    raise ProblemError(
-        ProblemType.VALIDATION,
-        "The query is not dry_run=true or dry_run=false; nothing was recorded.",
-        "Send ?dry_run=true for a dry run, or no query to record the purchase.",
-        errors=[{"pointer": "/dry_run", "message": "must be true or false, and stand alone"}],
+    unknown = [name for name, _ in parameters if name != "dry_run"]
+    raise validation_problem(
+        [InvalidField((name,), "is not a parameter of this call") for name in unknown]
+        or [InvalidField(("dry_run",), "must be true or false, and given once")]
     )
 
 

@@ -62,6 +62,7 @@ def _as_json(logged: LoggedEvent, account: Account) -> str:
     event = logged.event
     line = orjson.dumps(
         {
+            "account_id": account.account_id,
             "account_version": event.originator_version,
             "log_position": logged.position,
             "event_id": event.event_id,

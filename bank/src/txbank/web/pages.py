@@ -149,7 +149,7 @@ async def _no_service(request: Request, error: Exception) -> Response:
 
 async def _failed(request: Request, error: Exception) -> Response:
     trace = correlation_id(traceparent())
-    logger("web").error("request failed", correlation_id=trace, exc_info=error)
+    logger("web").error("unexpected error", correlation_id=trace, exc_info=error)
     return _error_page(request, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
