@@ -63,7 +63,7 @@ screenshots: setup ## write pictures of the web bank into docs/bank/
 
 lock: $(UV) ## lock the newest versions that pyproject.toml allows
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-		--no-emit-package txplatform-client --upgrade --group dev --extra import \
+		--no-emit-package txplatform-client --upgrade --group dev --extra import --extra demo \
 		pyproject.toml bank/pyproject.toml --output-file requirements.lock
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-emit-package txplatform-client --constraint requirements.lock --extra import \

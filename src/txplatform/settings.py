@@ -1,7 +1,8 @@
 """Settings from `TXPLATFORM_*` environment variables and `.env`; unknown names are refused."""
 
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,7 +12,12 @@ import psycopg
 from dotenv import dotenv_values
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from txplatform.database import Database
 from txplatform.errors import TxPlatformError
@@ -23,12 +29,32 @@ _TEST_PREFIXES = ("TXPLATFORM_TEST_", "TXPLATFORM_REQUIRE_")
 _CLIENT_VARIABLES = ("TXPLATFORM_API_URL", "TXPLATFORM_API_KEY")
 """Variables of clients such as `import` and `examples/`, which may be set in the same shell."""
 
+_OF_KUBERNETES = re.compile(
+    r"\w+_(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)=.*"
+    r"|\w+_PORT=(tcp|udp|sctp)://.*",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Variables that Kubernetes sets in every container for each Service of the namespace."""
+
 
 _Kind = TypeVar("_Kind", bound="KafkaSettings")
 
 
 class SettingsError(TxPlatformError):
     """Raised if a setting is unknown, missing or invalid."""
+
+
+def own_variables(given: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Return the variables without those that Kubernetes sets.
+
+    For a Service named `txplatform-api`, it sets `TXPLATFORM_API_PORT` to `tcp://10.0.0.1:80`,
+    which must not stop the process.
+    """
+    return {
+        name: value
+        for name, value in given.items()
+        if not _OF_KUBERNETES.fullmatch(f"{name}={value or ''}")
+    }
 
 
 class KafkaSettings(BaseSettings):
@@ -60,6 +86,20 @@ class KafkaSettings(BaseSettings):
     kafka_ssl_key_location: Path | None = Field(
         default=None, description="File with this client's private key."
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  # the library passes it
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Leave out the variables of Kubernetes."""
+        assert isinstance(env_settings, EnvSettingsSource)
+        env_settings.env_vars = own_variables(env_settings.env_vars)
+        return init_settings, env_settings, dotenv_settings, file_secret_settings
 
 
 class Settings(KafkaSettings):
@@ -197,10 +237,14 @@ class Settings(KafkaSettings):
 
 
 def client_setting(name: str) -> str | None:
-    """Return a setting of clients, such as `api_url`, from the environment or `.env`."""
+    """Return a setting of clients, such as `api_url`, from the environment or `.env`.
+
+    Raises:
+        SettingsError: The file `.env` cannot be read.
+    """
     variable = f"{_PREFIX}{name.upper()}"
     assert variable in _CLIENT_VARIABLES
-    return os.environ.get(variable) or dotenv_values(".env").get(variable)
+    return os.environ.get(variable) or _read_file().get(variable)
 
 
 def load_kafka_settings() -> KafkaSettings:
@@ -221,9 +265,25 @@ def load_settings() -> Settings:
     return _load(Settings)
 
 
+def _read_file() -> dict[str, str | None]:
+    """Return the variables of `.env`.
+
+    Raises:
+        SettingsError: The file exists and cannot be read.
+    """
+    try:
+        return dotenv_values(".env")
+    except (OSError, UnicodeError) as error:
+        raise SettingsError(
+            "The file .env in the working directory cannot be read.",
+            why=f"{type(error).__name__}.",
+            next_step="Make it readable UTF-8 text, or remove it.",
+        ) from error
+
+
 def _load(kind: type[_Kind]) -> _Kind:
     known = {_PREFIX + name.upper() for name in Settings.model_fields} | {*_CLIENT_VARIABLES}
-    given = {name.upper() for name in (*os.environ, *dotenv_values(".env"))}
+    given = {name.upper() for name in (*own_variables(os.environ), *_read_file())}
     unknown = sorted(
         name
         for name in given

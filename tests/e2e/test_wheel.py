@@ -106,25 +106,35 @@ def test_the_demo_runs_from_the_wheel_in_an_empty_environment(
     wheel: Path, client_wheel: Path, folder: Path
 ) -> None:
     environment = folder / "env"
-    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
-    subprocess.run(
-        [
-            *(UV, "pip", "install", "--quiet", "--python", environment / "bin" / "python"),
-            *("--constraint", ROOT / "requirements-runtime.lock", wheel, client_wheel),
-        ],
-        check=True,
-        capture_output=True,
-    )
     command = environment / "bin" / "txplatform"
     clean = {name: value for name, value in os.environ.items() if "TXPLATFORM" not in name}
-    shown = subprocess.run(
-        [command, "--help"], check=True, capture_output=True, cwd="/", env=clean, text=True
-    )
-    assert "migrate" in shown.stdout
+
+    def install(what: str, lock: str) -> None:
+        subprocess.run(
+            [
+                *(UV, "pip", "install", "--quiet", "--python", environment / "bin" / "python"),
+                *("--constraint", ROOT / lock, what, client_wheel),
+            ],
+            check=True,
+            capture_output=True,
+        )
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [command, *words], check=False, capture_output=True, cwd="/", env=clean, text=True
+        )
+
+    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+    install(str(wheel), "requirements-runtime.lock")
+    assert "migrate" in run("--help").stdout
+    refused = run("demo", "--data-dir", str(folder / "data"))
+    assert refused.returncode == 1
+    assert "pip install 'txplatform[demo]'" in refused.stderr
+    install(f"{wheel}[demo]", "requirements.lock")
     output = folder / "output"
     with output.open("wb") as file:
         demo = subprocess.Popen(
-            [command, "demo", "--data-dir", folder / "data"],
+            [command, "demo", "--platform-only", "--data-dir", folder / "data"],
             stdout=file,
             stderr=file,
             cwd="/",

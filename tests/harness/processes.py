@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,7 +19,15 @@ STOP_WITHIN_S = 10
 
 
 class Command:
-    """A process of a program. Leaving the context kills the process if it still runs."""
+    """A process of a program. Leaving the context kills the process if it still runs.
+
+    Args:
+        words: The command's arguments.
+        env: Its environment, beside that of the tests.
+        program: The program.
+        stdin: Its standard input.
+        wrapper: A command that runs the program, such as `nice`.
+    """
 
     def __init__(
         self,
@@ -27,8 +35,10 @@ class Command:
         env: Mapping[str, str],
         program: str = "txplatform",
         stdin: bytes = b"",
+        wrapper: Sequence[str] = (),
     ) -> None:
         self.words = words
+        self._wrapper = wrapper
         self._stdin = stdin
         self._program = program
         self._env = {
@@ -72,7 +82,7 @@ class Command:
             Path(self._folder.name, "err").open("wb") as err,
         ):
             self._process = subprocess.Popen(
-                [sys.executable, "-m", f"{self._program}.cli", *self.words],
+                [*self._wrapper, sys.executable, "-m", f"{self._program}.cli", *self.words],
                 env=self._env,
                 stdin=stdin,
                 stdout=out,
@@ -160,8 +170,9 @@ def run_command(
     timeout_s: float = 120,
     program: str = "txplatform",
     stdin: bytes = b"",
+    wrapper: Sequence[str] = (),
 ) -> tuple[int, str, str]:
     """Run a command to its end, and return its exit code, stdout and stderr."""
-    with Command(*words, env=env, program=program, stdin=stdin) as command:
+    with Command(*words, env=env, program=program, stdin=stdin, wrapper=wrapper) as command:
         code = command.wait(timeout_s)
         return code, command.stdout, command.stderr

@@ -1,19 +1,38 @@
-"""Checks docker-compose.yml and the Dockerfile without Docker."""
+"""Checks docker-compose.yml and the Dockerfile without a container engine."""
 
 from __future__ import annotations
 
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
-import yaml
 
+from harness.containers import (
+    IMAGE_PORT,
+    ROOT,
+    healthy,
+    image_environment,
+    image_health_check,
+)
+from harness.containers import (
+    compose as parsed_compose,
+)
+from harness.kafka import Broker, LentBroker
 from txbank.cli import SERVICES
 from txbank.settings import CommonSettings
 from txplatform.cli import COMMANDS
 from txplatform.settings import Settings
 
-ROOT = Path(__file__).parents[2]
+BIN = str(Path(sys.executable).parent)
 OURS = {"migrate", "topics", "api", "consumer", "publisher", "projector"}
 TASKS = {"migrate", "topics", "bank-migrate", "bank-keys"}
 """The services that end."""
@@ -22,8 +41,7 @@ TASKS = {"migrate", "topics", "bank-migrate", "bank-keys"}
 @pytest.fixture(scope="module")
 def compose() -> dict[str, Any]:
     """The parsed file, with its anchors resolved."""
-    parsed: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-    return parsed
+    return parsed_compose()
 
 
 def test_every_image_is_pinned(compose: dict[str, Any]) -> None:
@@ -69,7 +87,8 @@ def test_every_long_running_service_has_a_health_check_and_is_restarted(
 ) -> None:
     for name, service in compose["services"].items():
         if name not in TASKS:
-            assert service["healthcheck"]["test"]
+            # The image has a health check for our services.
+            assert ("healthcheck" in service) == ("build" not in service), name
             assert service["restart"] == "unless-stopped"
 
 
@@ -94,8 +113,97 @@ def test_only_the_migration_has_the_password_of_the_owner(compose: dict[str, Any
     assert role in services["api"]["environment"]["TXPLATFORM_DATABASE_URL"]
 
 
+def run_tool(program: str, *words: str) -> tuple[int, str]:
+    """Run a tool of the test environment in the repository; return its exit code and output."""
+    done = subprocess.run(
+        [f"{BIN}/{program}", *words], cwd=ROOT, capture_output=True, check=False, text=True
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_the_file_follows_the_specification_of_compose() -> None:
+    check = ("check-jsonschema", "--builtin-schema", "vendor.compose-spec")
+    code, shown = run_tool(*check, "docker-compose.yml")
+    assert code == 0, shown
+
+
+@pytest.mark.skipif(shutil.which("hadolint", path=BIN) is None, reason="no wheel for this system")
+def test_the_dockerfile_has_no_fault_that_its_linter_knows() -> None:
+    code, shown = run_tool("hadolint", "--failure-threshold", "style", "Dockerfile")
+    assert code == 0, shown
+
+
 def test_the_image_has_two_stages_runs_without_root_and_installs_locked_versions() -> None:
     dockerfile = (ROOT / "Dockerfile").read_text()
     assert dockerfile.count("\nFROM ") + dockerfile.startswith("FROM ") == 2
-    assert "\nUSER txplatform\n" in dockerfile
+    (user,) = re.findall(r"^USER (\d+)$", dockerfile, re.MULTILINE)
+    assert f"--uid {user} " in dockerfile
     assert "--require-hashes -r requirements-runtime.lock" in dockerfile
+    copied = [line.split()[1:-1] for line in dockerfile.splitlines() if line.startswith("COPY ")]
+    for source in chain.from_iterable(copied):
+        assert source.startswith(("--from=", "/opt/")) or (ROOT / source).exists(), source
+
+
+def test_the_image_sets_existing_settings_and_its_health_check_asks_that_port() -> None:
+    given = image_environment()
+    assert set(given) <= {f"TXPLATFORM_{name.upper()}" for name in Settings.model_fields}
+    assert given["TXPLATFORM_API_PORT"] == given["TXPLATFORM_HEALTH_PORT"] == IMAGE_PORT
+    assert f"/127.0.0.1/{IMAGE_PORT} " in image_health_check()[-1]
+
+
+def test_every_port_of_our_services_is_that_of_the_image(compose: dict[str, Any]) -> None:
+    for service in compose["services"].values():
+        if "build" in service:
+            assert all(port.endswith(f":{IMAGE_PORT}") for port in service.get("ports", []))
+            set_here = service.get("environment", {}).items()
+            ports = {value for name, value in set_here if name.endswith("_PORT")}
+            assert ports <= {IMAGE_PORT}
+
+
+@contextmanager
+def silent_port() -> Iterator[int]:
+    """Listen on a port without ever sending a byte, as a frozen process does."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_the_health_check_of_kafka_asks_a_broker(
+    compose: dict[str, Any], kafka: Broker | LentBroker
+) -> None:
+    _, *command = compose["services"]["kafka"]["healthcheck"]["test"]
+    assert healthy(command, ("127.0.0.1/9092", kafka.bootstrap.replace(":", "/")))
+    with silent_port() as port:
+        assert not healthy(command, ("9092", str(port)), ("-t 4", "-t 0.1"))
+    assert not healthy(command, ("9092", "1"))
+
+
+@pytest.mark.parametrize(
+    ("response", "expected"),
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\n", True),
+        (b"HTTP/1.1 503 Service Unavailable\r\n\r\n", False),
+        (b"", False),
+    ],
+)
+def test_the_health_check_of_the_image_understands_responses(
+    response: bytes, *, expected: bool
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def respond() -> None:
+            connection, _ = server.accept()
+            with connection:
+                request = b""
+                while not request.endswith(b"\r\n\r\n"):
+                    request += connection.recv(4096)
+                assert request == b"GET /readyz HTTP/1.0\r\n\r\n"
+                connection.sendall(response)
+
+        thread = Thread(target=respond)
+        thread.start()
+        port = server.getsockname()[1]
+        assert healthy(image_health_check(), (IMAGE_PORT, str(port))) is expected
+        thread.join()
+    assert not healthy(image_health_check(), (IMAGE_PORT, "1"))
+    with silent_port() as silent:
+        assert not healthy(image_health_check(), (IMAGE_PORT, str(silent)), ("-t 4", "-t 0.1"))

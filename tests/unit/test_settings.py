@@ -8,6 +8,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from txbank.settings import load, refuse_unknown_settings
+from txbank.web import WebSettings
 from txplatform.settings import (
     Settings,
     SettingsError,
@@ -137,3 +139,62 @@ def test_settings_are_read_from_the_env_file(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("TXPLATFORM_NOPE=1\n")
     with pytest.raises(SettingsError, match="TXPLATFORM_NOPE"):
         load_settings()
+
+
+OF_A_SERVICE = {
+    "": "tcp://10.0.0.1:80",
+    "_80_TCP": "tcp://10.0.0.1:80",
+    "_80_TCP_PROTO": "tcp",
+    "_80_TCP_PORT": "80",
+    "_80_TCP_ADDR": "10.0.0.1",
+}
+"""The variables that Kubernetes sets for a Service, after its name and `_PORT`."""
+
+
+def set_service_variables(monkeypatch: pytest.MonkeyPatch, service: str) -> None:
+    """Set the variables that Kubernetes sets for a Service with a named port."""
+    name = service.upper().replace("-", "_")
+    monkeypatch.setenv(f"{name}_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv(f"{name}_SERVICE_PORT", "80")
+    monkeypatch.setenv(f"{name}_SERVICE_PORT_HTTP", "80")
+    for ending, value in OF_A_SERVICE.items():
+        monkeypatch.setenv(f"{name}_PORT{ending}", value)
+
+
+@pytest.mark.usefixtures("_no_file")
+@pytest.mark.parametrize("service", ["txplatform", "txplatform-api", "txplatform-health"])
+def test_the_variables_of_a_kubernetes_service_do_not_matter(
+    monkeypatch: pytest.MonkeyPatch, service: str
+) -> None:
+    before = load_settings()
+    set_service_variables(monkeypatch, service)
+    assert load_settings() == before
+    Path(".env").write_text("TXPLATFORM_API_PORT=8123\n")
+    assert load_settings().api_port == 8123
+
+
+@pytest.mark.usefixtures("_no_file")
+@pytest.mark.parametrize("service", ["txbank", "txbank-web", "txbank-accounts"])
+def test_the_variables_of_a_kubernetes_service_do_not_matter_to_the_bank(
+    monkeypatch: pytest.MonkeyPatch, service: str
+) -> None:
+    monkeypatch.setenv("TXBANK_WEB_DATABASE_URL", "postgresql://localhost/x")
+    before = load(WebSettings)
+    set_service_variables(monkeypatch, service)
+    refuse_unknown_settings([WebSettings])
+    assert load(WebSettings) == before
+
+
+@pytest.mark.usefixtures("_no_file")
+def test_a_port_that_no_service_has_set_is_still_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TXPLATFORM_API_PORT", "http://10.0.0.1:80")
+    with pytest.raises(SettingsError, match="TXPLATFORM_API_PORT"):
+        load_settings()
+
+
+@pytest.mark.usefixtures("_no_file")
+def test_a_file_that_cannot_be_read_is_an_error_in_words() -> None:
+    Path(".env").write_bytes(b"TXPLATFORM_API_HOST=\xff\n")
+    for read in (load_settings, load_kafka_settings, lambda: client_setting("api_url")):
+        with pytest.raises(SettingsError, match="UTF-8 text"):
+            read()

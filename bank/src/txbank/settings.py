@@ -1,7 +1,8 @@
 """Settings from `TXBANK_*` variables, `.env` and secret files; unknown names are refused."""
 
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -9,7 +10,12 @@ import psycopg
 from dotenv import dotenv_values
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 from pydantic_settings import SettingsError as SourceError
 
 from txbank.errors import TxBankError
@@ -20,12 +26,50 @@ _TEST_PREFIX = "TXBANK_TEST_"
 _SECRETS_DIR = f"{PREFIX}SECRETS_DIR"
 """Names a folder in which a file such as `txbank_platform_key` has the value of a setting."""
 
+_OF_KUBERNETES = re.compile(
+    r"\w+_(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)=.*"
+    r"|\w+_PORT=(tcp|udp|sctp)://.*",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Variables that Kubernetes sets in every container for each Service of the namespace."""
+
 
 class SettingsError(TxBankError):
     """A setting is unknown, missing or invalid."""
 
 
-class CommonSettings(BaseSettings):
+def own_variables(given: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Return the variables without those that Kubernetes sets.
+
+    For a Service named `txbank-web`, it sets `TXBANK_WEB_PORT` to `tcp://10.0.0.1:80`, which
+    must not stop the process.
+    """
+    return {
+        name: value
+        for name, value in given.items()
+        if not _OF_KUBERNETES.fullmatch(f"{name}={value or ''}")
+    }
+
+
+class _OwnSettings(BaseSettings):
+    """Settings from the environment without the variables of Kubernetes."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  # the library passes it
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Leave out the variables of Kubernetes."""
+        assert isinstance(env_settings, EnvSettingsSource)
+        env_settings.env_vars = own_variables(env_settings.env_vars)
+        return init_settings, env_settings, dotenv_settings, file_secret_settings
+
+
+class CommonSettings(_OwnSettings):
     """The settings that all services share."""
 
     model_config = SettingsConfigDict(
@@ -84,7 +128,7 @@ class CommonSettings(BaseSettings):
         return self.platform_key.get_secret_value()
 
 
-class ServiceSettings(BaseSettings):
+class ServiceSettings(_OwnSettings):
     """The settings that each service has for itself, under its own prefix."""
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
@@ -152,7 +196,7 @@ def refuse_unknown_settings(kinds: Iterable[type[ServiceSettings]]) -> None:
         for name in kind.model_fields
     } | {_SECRETS_DIR}
     try:
-        given = {name.upper() for name in (*os.environ, *dotenv_values(".env"))}
+        given = {name.upper() for name in (*own_variables(os.environ), *dotenv_values(".env"))}
     except (OSError, UnicodeError) as error:
         raise SettingsError(
             "The file .env in the working directory cannot be read.",

