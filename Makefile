@@ -3,8 +3,9 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 UV := .cache/uv/bin/uv
+DEBIAN_PACKAGES := chromium faketime pgbouncer
 
-.PHONY: help setup browser demo test test-long lint format bench pictures screenshots lock schemas \
+.PHONY: help setup debian-packages demo test test-long lint format bench pictures screenshots lock schemas \
 	clean
 
 help: ## list the commands
@@ -23,8 +24,9 @@ $(UV):
 		--editable bank
 	touch $@
 
-browser: ## install Debian's Chromium, which browser tests need, if it is missing
-	command -v chromium >/dev/null || { apt-get update && apt-get install --yes chromium; }
+debian-packages: ## install the Debian packages that some tests need, if one is missing
+	dpkg --status $(DEBIAN_PACKAGES) >/dev/null 2>&1 || \
+		{ apt-get update && apt-get install --yes $(DEBIAN_PACKAGES); }
 
 demo: setup ## run the platform and the bank on this machine (ARGS="--fresh --speed 5")
 	@$(BIN)/txplatform demo $(ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from txplatform.binary_arrays import register_binary_arrays
+from txplatform.pooling import OWN_PID, check_pooler
 
 PASSING_FAULTS = (
     psycopg.OperationalError,
@@ -47,10 +49,16 @@ _DEFAULTS: dict[str, str | int] = {
 _VARIABLES = {"connect_timeout": "PGCONNECT_TIMEOUT", "application_name": "PGAPPNAME"}
 """libpq's environment variables for some of them."""
 
-_SET = (
-    "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS s (name, value)"
+_SET = """
+SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS s (name, value)
+WHERE name <> ALL (
+    SELECT name FROM pg_settings WHERE source = 'client' AND name LIKE '%%timeout'
 )
-"""Not a connection option, since a pooler may drop the options of a connection."""
+"""
+"""Set the settings, except time limits that the URL or PGOPTIONS has in its options.
+
+Not connection options, since a pooler may drop the options of a connection.
+"""
 
 
 def complete_url(url: str) -> str:
@@ -66,6 +74,21 @@ def complete_url(url: str) -> str:
         if name not in given and _VARIABLES.get(name, "") not in os.environ
     }
     return make_conninfo(url, **defaults, client_encoding="UTF8")
+
+
+def open_session(url: str) -> psycopg.Connection:
+    """Open a connection in autocommit mode, with the default settings of the server.
+
+    Raises:
+        psycopg.OperationalError: The database cannot be reached, or `SharedSessionError`.
+    """
+    connection = psycopg.connect(complete_url(url), autocommit=True)
+    try:
+        check_pooler(connection, complete_url(url))
+    except psycopg.Error:
+        connection.close()
+        raise
+    return connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +134,9 @@ class Database:
         """Open a connection.
 
         Raises:
-            psycopg.OperationalError: The database cannot be reached.
+            psycopg.OperationalError: The database cannot be reached, or `SharedSessionError`.
         """
-        connection = psycopg.connect(complete_url(self.url), autocommit=True)
+        connection = open_session(self.url)
         register_binary_arrays(connection.adapters)
         try:
             connection.execute(_SET, self._settings, prepare=False)
@@ -127,7 +150,7 @@ class Database:
         """Open a connection for the event loop, in autocommit mode.
 
         Raises:
-            psycopg.OperationalError: The database cannot be reached.
+            psycopg.OperationalError: The database cannot be reached, or `SharedSessionError`.
         """
         connection = await psycopg.AsyncConnection.connect(
             complete_url(self.url), autocommit=True, prepare_threshold=0
@@ -135,7 +158,10 @@ class Database:
         register_binary_arrays(connection.adapters)
         try:
             await connection.execute(_SET, self._settings, prepare=False)
-        except psycopg.Error:
+            cursor = await connection.execute(OWN_PID, prepare=False)
+            if await cursor.fetchone() != (connection.info.backend_pid,):
+                await asyncio.to_thread(lambda: open_session(self.url).close())
+        except BaseException:
             await connection.close()
             raise
         return connection
