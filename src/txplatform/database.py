@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from dataclasses import dataclass
+from socket import socket
 
 import psycopg
 from psycopg import errors
@@ -19,11 +20,13 @@ PASSING_FAULTS = (
     errors.IdleInTransactionSessionTimeout,
     errors.TransactionTimeout,
     errors.ReadOnlySqlTransaction,
+    OSError,
 )
 """Errors that go away without an operator, though some only in a new session.
 
 A standby refuses writes until it is promoted. A session that began while the database was read-only
-refuses writes until the session ends. So the caller has to reconnect.
+refuses writes until the session ends. So the caller has to reconnect. An OSError is a limit of this
+process or machine, such as the number of open files.
 """
 
 
@@ -76,16 +79,42 @@ def complete_url(url: str) -> str:
     return make_conninfo(url, **defaults, client_encoding="UTF8")
 
 
+def in_words(error: BaseException) -> str:
+    """Return the cause of a database error as words on one line, without a full stop."""
+    if isinstance(error, TimeoutError):
+        return "the database did not respond in time"
+    said = error.diag.message_primary if isinstance(error, psycopg.Error) else None
+    return " ".join((said or str(error) or type(error).__name__).split()).rstrip(".")
+
+
+def _cannot_connect(error: psycopg.OperationalError | OSError) -> psycopg.OperationalError:
+    """Return an error that has words for what this process lacks, such as files or memory.
+
+    psycopg raises an OSError of its own, or an OperationalError without any reason of libpq.
+    """
+    if isinstance(error, OSError):
+        return psycopg.OperationalError(f"cannot connect: {error.strerror or error}")
+    if "no error details" in str(error):
+        try:
+            socket().close()  # libpq gives no reason if it cannot make one
+        except OSError as lack:
+            return psycopg.OperationalError(f"cannot connect: {lack.strerror}")
+    return error
+
+
 def open_session(url: str) -> psycopg.Connection:
     """Open a connection in autocommit mode, with the default settings of the server.
 
     Raises:
         psycopg.OperationalError: The database cannot be reached, or `SharedSessionError`.
     """
-    connection = psycopg.connect(complete_url(url), autocommit=True)
+    try:
+        connection = psycopg.connect(complete_url(url), autocommit=True)
+    except (psycopg.OperationalError, OSError) as error:
+        raise _cannot_connect(error) from error
     try:
         check_pooler(connection, complete_url(url))
-    except psycopg.Error:
+    except BaseException:
         connection.close()
         raise
     return connection
@@ -141,7 +170,7 @@ class Database:
         try:
             connection.execute(_SET, self._settings, prepare=False)
             connection.autocommit = autocommit
-        except psycopg.Error:
+        except BaseException:
             connection.close()
             raise
         return connection
@@ -152,9 +181,12 @@ class Database:
         Raises:
             psycopg.OperationalError: The database cannot be reached, or `SharedSessionError`.
         """
-        connection = await psycopg.AsyncConnection.connect(
-            complete_url(self.url), autocommit=True, prepare_threshold=0
-        )
+        try:
+            connection = await psycopg.AsyncConnection.connect(
+                complete_url(self.url), autocommit=True, prepare_threshold=0
+            )
+        except (psycopg.OperationalError, OSError) as error:
+            raise _cannot_connect(error) from error
         register_binary_arrays(connection.adapters)
         try:
             await connection.execute(_SET, self._settings, prepare=False)

@@ -56,7 +56,7 @@ class Queries:
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 return await asyncio.wrap_future(result)
-        except (TimeoutError, *PASSING_FAULTS) as error:
+        except PASSING_FAULTS as error:
             raise StoreUnavailableError(error) from error
 
     def _work(self) -> None:

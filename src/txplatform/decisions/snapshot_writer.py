@@ -52,7 +52,7 @@ class SnapshotWriter:
             self._wake.clear()
             try:
                 await self._store()
-            except psycopg.Error as error:
+            except (psycopg.Error, OSError) as error:
                 self._log.warning("snapshots not stored", error=str(error))
                 await self._disconnect()
                 if not self._stopping:
