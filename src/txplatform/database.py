@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from dataclasses import dataclass
+from socket import socket
 
 import psycopg
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from txplatform.binary_arrays import register_binary_arrays
+from txplatform.pooling import OWN_PID, check_pooler
 
 PASSING_FAULTS = (
     psycopg.OperationalError,
@@ -17,11 +20,13 @@ PASSING_FAULTS = (
     errors.IdleInTransactionSessionTimeout,
     errors.TransactionTimeout,
     errors.ReadOnlySqlTransaction,
+    OSError,
 )
 """Errors that go away without an operator, though some only in a new session.
 
 A standby refuses writes until it is promoted. A session that began while the database was read-only
-refuses writes until the session ends. So the caller has to reconnect.
+refuses writes until the session ends. So the caller has to reconnect. An OSError is a limit of this
+process or machine, such as the number of open files.
 """
 
 
@@ -47,10 +52,16 @@ _DEFAULTS: dict[str, str | int] = {
 _VARIABLES = {"connect_timeout": "PGCONNECT_TIMEOUT", "application_name": "PGAPPNAME"}
 """libpq's environment variables for some of them."""
 
-_SET = (
-    "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS s (name, value)"
+_SET = """
+SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS s (name, value)
+WHERE name <> ALL (
+    SELECT name FROM pg_settings WHERE source = 'client' AND name LIKE '%%timeout'
 )
-"""Not a connection option, since a pooler may drop the options of a connection."""
+"""
+"""Set the settings, except time limits that the URL or PGOPTIONS has in its options.
+
+Not connection options, since a pooler may drop the options of a connection.
+"""
 
 
 def complete_url(url: str) -> str:
@@ -66,6 +77,47 @@ def complete_url(url: str) -> str:
         if name not in given and _VARIABLES.get(name, "") not in os.environ
     }
     return make_conninfo(url, **defaults, client_encoding="UTF8")
+
+
+def in_words(error: BaseException) -> str:
+    """Return the cause of a database error as words on one line, without a full stop."""
+    if isinstance(error, TimeoutError):
+        return "the database did not respond in time"
+    said = error.diag.message_primary if isinstance(error, psycopg.Error) else None
+    return " ".join((said or str(error) or type(error).__name__).split()).rstrip(".")
+
+
+def _cannot_connect(error: psycopg.OperationalError | OSError) -> psycopg.OperationalError:
+    """Return an error that has words for what this process lacks, such as files or memory.
+
+    psycopg raises an OSError of its own, or an OperationalError without any reason of libpq.
+    """
+    if isinstance(error, OSError):
+        return psycopg.OperationalError(f"cannot connect: {error.strerror or error}")
+    if "no error details" in str(error):
+        try:
+            socket().close()  # libpq gives no reason if it cannot make one
+        except OSError as lack:
+            return psycopg.OperationalError(f"cannot connect: {lack.strerror}")
+    return error
+
+
+def open_session(url: str) -> psycopg.Connection:
+    """Open a connection in autocommit mode, with the default settings of the server.
+
+    Raises:
+        psycopg.OperationalError: The database cannot be reached, or `SharedSessionError`.
+    """
+    try:
+        connection = psycopg.connect(complete_url(url), autocommit=True)
+    except (psycopg.OperationalError, OSError) as error:
+        raise _cannot_connect(error) from error
+    try:
+        check_pooler(connection, complete_url(url))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +163,14 @@ class Database:
         """Open a connection.
 
         Raises:
-            psycopg.OperationalError: The database cannot be reached.
+            psycopg.OperationalError: The database cannot be reached, or `SharedSessionError`.
         """
-        connection = psycopg.connect(complete_url(self.url), autocommit=True)
+        connection = open_session(self.url)
         register_binary_arrays(connection.adapters)
         try:
             connection.execute(_SET, self._settings, prepare=False)
             connection.autocommit = autocommit
-        except psycopg.Error:
+        except BaseException:
             connection.close()
             raise
         return connection
@@ -127,15 +179,21 @@ class Database:
         """Open a connection for the event loop, in autocommit mode.
 
         Raises:
-            psycopg.OperationalError: The database cannot be reached.
+            psycopg.OperationalError: The database cannot be reached, or `SharedSessionError`.
         """
-        connection = await psycopg.AsyncConnection.connect(
-            complete_url(self.url), autocommit=True, prepare_threshold=0
-        )
+        try:
+            connection = await psycopg.AsyncConnection.connect(
+                complete_url(self.url), autocommit=True, prepare_threshold=0
+            )
+        except (psycopg.OperationalError, OSError) as error:
+            raise _cannot_connect(error) from error
         register_binary_arrays(connection.adapters)
         try:
             await connection.execute(_SET, self._settings, prepare=False)
-        except psycopg.Error:
+            cursor = await connection.execute(OWN_PID, prepare=False)
+            if await cursor.fetchone() != (connection.info.backend_pid,):
+                await asyncio.to_thread(lambda: open_session(self.url).close())
+        except BaseException:
             await connection.close()
             raise
         return connection

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
@@ -151,3 +152,43 @@ def test_i8_an_activation_that_a_failover_has_lost_is_forgotten(
         assert decides() == "default@1"
         assert _activate(api, "a2", "next").status_code == 200
         wait_until(lambda: decides() == "next@1", message="the next rule set to be in force")
+
+
+@pytest.mark.parametrize("clients", [1, pytest.param(0, marks=pytest.mark.long)])
+def test_i8_no_api_process_is_ready_while_another_session_locks_the_log(
+    database: TestDatabase, service_env: dict[str, str], clients: int
+) -> None:
+    """Readiness follows from decisions or, if there are none, from a probe of the same locks."""
+    with (
+        running_api(service_env, TXPLATFORM_DECISION_TIMEOUT_S="3") as api,
+        psycopg.connect(database.owner_url) as other,
+        ThreadPoolExecutor(1) as client,
+    ):
+        open_account(api.client, "acc", 1000)
+        decided: list[int] = []
+        stop = threading.Event()
+
+        def decide() -> None:
+            while clients and not stop.is_set():
+                asked = purchase(f"t{len(decided)}", "acc", 1)
+                answer = api.client.post("/v1/process-transaction", json=asked)
+                decided.append(answer.status_code)
+
+        def readiness() -> tuple[int, str]:
+            answer = api.client.get("/readyz")
+            return answer.status_code, answer.json()["detail"]
+
+        running = client.submit(decide)
+        other.execute("LOCK TABLE events IN SHARE MODE")
+        wait_until(lambda: readiness()[0] == 503, timeout_s=10, message="the fault to be noticed")
+        wait_until(lambda: not clients or 503 in decided, message="a decision to fail")
+        status, detail = readiness()
+        assert status == 503
+        assert ("No decision has succeeded" if clients else "another session holds") in detail
+        other.rollback()
+        wait_until(lambda: readiness() == (200, ""), timeout_s=10, message="readiness")
+        before = len(decided)
+        wait_until(lambda: not clients or len(decided) > before + 10, message="decisions")
+        stop.set()
+        running.result()
+        assert 503 not in decided[before:]

@@ -83,7 +83,7 @@ class PostgresServer:
         """Start the server and wait until it responds."""
         log = (self._root / "log").open("ab")
         command = [
-            *self._as_user(),
+            *self.as_user(),
             str(_BIN / "postgres"),
             *("-D", str(self._data), "-p", str(self.port), "-k", "/tmp"),
             *("-c", "max_connections=200", "-c", "listen_addresses=127.0.0.1"),
@@ -149,14 +149,15 @@ class PostgresServer:
 
     def _run(self, command: Sequence[str]) -> None:
         subprocess.run(
-            [*self._as_user(), str(_BIN / command[0]), *command[1:]],
+            [*self.as_user(), str(_BIN / command[0]), *command[1:]],
             check=True,
             capture_output=True,
             cwd="/",
         )
 
     @staticmethod
-    def _as_user() -> list[str]:
+    def as_user() -> list[str]:
+        """Return the beginning of a command that has to run as the user of the server."""
         if os.geteuid() != 0:
             return []
         return ["setpriv", f"--reuid={_SYSTEM_USER}", f"--regid={_SYSTEM_USER}", "--clear-groups"]

@@ -72,7 +72,16 @@ def test_a_healthy_installation_passes(env: dict[str, str]) -> None:
     }
     assert all(found[check]["advice"] for check in statuses(found, FindingStatus.WARNING))
     assert statuses(found, FindingStatus.OK) == {
-        *("database", "migrations", "rights", "durability", "clock", "api keys", "broker"),
+        *(
+            "database",
+            "migrations",
+            "rights",
+            "durability",
+            "time limits",
+            "clock",
+            "api keys",
+            "broker",
+        ),
         *("topics", "retention", "overdue holds"),
         *("parked changes", "deferred messages", "payments on two accounts", "waiting advices"),
         *(f"project: {projection.name}" for projection in PROJECTIONS),

@@ -18,12 +18,25 @@ _PARAMETERS: dict[str, Any] = {
     "keepalives_interval": 2,
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,
-    "options": (
-        "-c timezone=UTC -c statement_timeout=10s -c lock_timeout=5s"
-        " -c idle_in_transaction_session_timeout=10s"
-    ),
     "row_factory": dict_row,
 }
+_SETTINGS = {
+    "timezone": "UTC",
+    "statement_timeout": "10s",
+    "lock_timeout": "5s",
+    "idle_in_transaction_session_timeout": "10s",
+}
+_SET = """
+SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS s (name, value)
+WHERE name <> ALL (
+    SELECT name FROM pg_settings WHERE source = 'client' AND name LIKE '%%timeout'
+)
+"""
+"""Set them, except time limits in the options of the URL.
+
+Not connection options, since a pooler may drop the options of a connection.
+"""
+
 _POOL_WAIT_S = 5
 """The longest wait of a request for a connection; then it gets 503."""
 
@@ -41,6 +54,7 @@ class Database:
             min_size=1,
             max_size=connections,
             timeout=_POOL_WAIT_S,
+            configure=_configure,
             check=ConnectionPool.check_connection,
             open=False,
             name=name,
@@ -67,7 +81,15 @@ class Database:
 
     def connect(self) -> Connection:
         """Open a connection of its own, in autocommit mode, for a session-level lock."""
-        return psycopg.connect(self._url, autocommit=True, **self._parameters)
+        connection = psycopg.connect(self._url, autocommit=True, **self._parameters)
+        _configure(connection)
+        return connection
+
+
+def _configure(connection: Connection) -> None:
+    connection.execute(_SET, ([*_SETTINGS], [*_SETTINGS.values()]), prepare=False)
+    if not connection.autocommit:
+        connection.commit()
 
 
 def _database_of(request: Request) -> Database:

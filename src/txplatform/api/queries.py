@@ -61,7 +61,7 @@ class Queries(Collector):
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 return await asyncio.wrap_future(result)
-        except (TimeoutError, *PASSING_FAULTS) as error:
+        except PASSING_FAULTS as error:
             raise StoreUnavailableError(error) from error
 
     def collect(self) -> Iterable[Metric]:

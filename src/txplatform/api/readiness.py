@@ -4,17 +4,22 @@ import asyncio
 from time import monotonic
 
 import psycopg
+from psycopg import errors
 
 from txplatform.api.queries import Queries
+from txplatform.database import in_words
 from txplatform.decisions.decider import Decider
 from txplatform.decisions.errors import StoreUnavailableError
 from txplatform.eventstore.migrations import MigrationError, pending_migrations
+from txplatform.eventstore.statements import APPEND, append_parameters
 from txplatform.inbox.alarms import Alarms, describe_alarms, find_alarms
 from txplatform.telemetry import logger
 
 CACHED_S = 1.0
 FOLLOWED_EVERY_S = 5.0
 ALARMS_CACHED_S = 5.0
+_LOCK_WITHIN_MS = 1000
+"""The longest time that a probe waits for the locks that an append needs."""
 _ALARMS_WITHIN_S = 2.0
 """The longest time that a probe waits for alarms."""
 
@@ -71,6 +76,8 @@ class Readiness:
             return "The process is stopping."
         if not self._decider.running:
             return "A decision lane has ended; restart the process."
+        if fault := self._decider.fault():
+            return fault
         async with self._checking:
             if monotonic() >= self._until:
                 self._found = await self._missing_of_database()
@@ -80,10 +87,12 @@ class Readiness:
     async def _missing_of_database(self) -> str:
         try:
             missing = await self._queries.run(_missing_of_schema)
+            if not missing and monotonic() - self._decider.appended_at > CACHED_S:
+                missing = await self._queries.run(_append_nothing)
         except StoreUnavailableError as error:
-            return f"The database is unavailable: {error.why}"
+            return f"The database is unavailable: {in_words(error.__cause__ or error)}."
         except psycopg.Error as error:
-            return f"The database is unavailable: {type(error).__name__}."
+            return f"The database is unavailable: {in_words(error)}."
         except MigrationError as error:
             return str(error)
         if missing:
@@ -102,6 +111,20 @@ class Readiness:
             found = Alarms(fault=type(error).__name__)
         self._alarms = self._alarms.followed_by(found)
         self._look_for_alarms_at = monotonic() + ALARMS_CACHED_S
+
+
+def _append_nothing(connection: psycopg.Connection) -> str:
+    """Do what a decision does, except storing an event; no decision tells if that succeeds.
+
+    The log's lock is held for the time of one statement that writes nothing.
+    """
+    try:
+        with connection.transaction():
+            connection.execute(f"SET LOCAL lock_timeout = {_LOCK_WITHIN_MS}")
+            connection.execute(APPEND, append_parameters([]))
+    except errors.LockNotAvailable:
+        return "Nothing can be appended to the log: another session holds a lock."
+    return ""
 
 
 def _missing_of_schema(connection: psycopg.Connection) -> str:

@@ -53,6 +53,15 @@ class Decider:
         """True if the lanes were started and none has ended."""
         return bool(self._tasks) and not any(task.done() for task in self._tasks)
 
+    @property
+    def appended_at(self) -> float:
+        """The time of the newest successful append, in seconds of `time.monotonic`; or -inf."""
+        return max(lane.progress.appended_at for lane in self._lanes)
+
+    def fault(self) -> str:
+        """Return why decisions do not succeed, as sentences; empty if there is no fault."""
+        return next(filter(None, (lane.progress.fault() for lane in self._lanes)), "")
+
     async def start(self) -> None:
         """Start the lanes."""
         self._snapshot_task = asyncio.create_task(self._snapshots.run())

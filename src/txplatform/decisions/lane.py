@@ -19,6 +19,7 @@ from txplatform.database_clock import DatabaseClock
 from txplatform.decisions.appender import Appender
 from txplatform.decisions.errors import QueueFullError
 from txplatform.decisions.metrics import DecisionMetrics
+from txplatform.decisions.progress import Progress
 from txplatform.decisions.request import LaneRequest
 from txplatform.decisions.snapshot_writer import SnapshotWriter
 from txplatform.domain.rulesets import RuleSet, RulesNotUnderstoodError
@@ -30,7 +31,6 @@ from txplatform.rulebook.in_force import RulesInForce
 from txplatform.settings import Settings
 from txplatform.telemetry import FaultLog, correlation_id, logger
 
-_TRANSIENT = (*PASSING_FAULTS, TimeoutError)
 _GATHER_S = 0.0003
 """The longest time to wait for more requests before a batch."""
 _RETRY_FIRST_S = 0.02
@@ -38,7 +38,11 @@ _RETRY_MOST_S = 0.5
 
 
 class Lane:
-    """Decides the requests for its accounts, one batch at a time."""
+    """Decides the requests for its accounts, one batch at a time.
+
+    Attributes:
+        progress: Tells if the decisions succeed.
+    """
 
     def __init__(  # noqa: PLR0913  # what one process's lanes share
         self,
@@ -50,6 +54,7 @@ class Lane:
         snapshots: SnapshotWriter,
         metrics: DecisionMetrics,
     ) -> None:
+        self.progress = Progress()
         self._database = database
         self._rules = rules
         self._clock = clock
@@ -99,7 +104,9 @@ class Lane:
                 continue
             await self._gather(most=last_size)
             last_size = size = min(len(self._queue), self._batch_size)
+            self.progress.begin()
             await self._run_batch([self._queue.popleft() for _ in range(size)])
+            self.progress.end()
         await self._disconnect()
 
     async def _gather(self, most: int) -> None:
@@ -127,7 +134,8 @@ class Lane:
                 batch = []
                 again = _in_time(again, TimeoutError("every attempt had a conflict"))
                 self._queue.extendleft(reversed(again))
-            except _TRANSIENT as error:
+            except PASSING_FAULTS as error:
+                self.progress.fail(error)
                 self._faults.failed(error)
                 await self._start_over(batch)
                 batch = _in_time(batch, error)
@@ -157,6 +165,7 @@ class Lane:
         for query in work.append():
             assert query.take is not None
             query.take(await appender.append(query.parameters))
+            self.progress.append()
         work.cache_accounts()
         settled = []
         for request in done:

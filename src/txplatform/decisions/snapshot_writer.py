@@ -53,7 +53,7 @@ class SnapshotWriter:
             try:
                 await self._store()
                 self._faults.succeeded()
-            except psycopg.Error as error:
+            except (psycopg.Error, OSError) as error:
                 self._faults.failed(error)
                 await self._disconnect()
                 if not self._stopping:

@@ -16,6 +16,7 @@ from txplatform.doctor.database_server import (
     check_rights,
     check_server,
     check_standby,
+    check_time_limits,
     check_wal_files,
 )
 from txplatform.doctor.finding import Finding, failed, ok, skipped
@@ -40,6 +41,7 @@ DATABASE_CHECKS: tuple[Callable[[psycopg.Connection], Iterator[Finding]], ...] =
     check_migrations,
     check_rights,
     check_durability,
+    check_time_limits,
     check_wal_files,
     check_standby,
     check_clock,

@@ -17,6 +17,7 @@ _NEEDED = {"events": ("SELECT",), "ruleset_events": ("SELECT", "INSERT")}
 """The privileges of the service's role on append-only tables; it has no others on them."""
 
 _ALL_PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE")
+_TIME_LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 _ENOUGH_WAL_MB = 1024
 _LOCAL_ONLY = ("off", "local")
 
@@ -120,6 +121,23 @@ def check_durability(connection: psycopg.Connection) -> Iterator[Finding]:
         )
     else:
         yield ok("durability", "Commits are on disk before the response is sent.")
+
+
+def check_time_limits(connection: psycopg.Connection) -> Iterator[Finding]:
+    """Fail if a session of the service has no time limit: a frozen process may hold up all others.
+
+    The service sets them for each of its connections, unless the URL has them in its options.
+    """
+    limits = {name: _setting(connection, name) for name in _TIME_LIMITS}
+    if off := [name for name, value in limits.items() if value == "0"]:
+        yield failed(
+            "time limits",
+            f"Off: {', '.join(off)}. A frozen process could hold up every decision.",
+            "Remove the setting from the options of TXPLATFORM_DATABASE_URL or from PGOPTIONS. If "
+            "neither has it, a pooler resets it: use one in session mode, or connect directly.",
+        )
+    else:
+        yield ok("time limits", f"{', '.join(f'{n} {value}' for n, value in limits.items())}.")
 
 
 def check_wal_files(connection: psycopg.Connection) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ import psycopg
 from psycopg import errors, sql
 
 from txplatform.advisory_locks import MIGRATIONS
-from txplatform.database import complete_url
+from txplatform.database import complete_url, open_session
 from txplatform.errors import TxPlatformError
 
 _HISTORY = "schema_migrations"
@@ -144,9 +144,9 @@ def migrate(owner_url: str, service_url: str | None = None) -> list[str]:
         MigrationError: An applied migration was changed later, this version does not work with it,
             the owner lacks a right that only a database administrator can give, or the database
             cannot store every character.
-        psycopg.OperationalError: The database cannot be reached.
+        psycopg.OperationalError: The database cannot be reached, or `SharedSessionError`.
     """
-    with psycopg.connect(complete_url(owner_url), autocommit=True) as connection:
+    with open_session(owner_url) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", (MIGRATIONS,))
         _check_encoding(connection)
         _ensure_service_role(connection)

@@ -86,7 +86,7 @@ class Follower(ABC):
             try:
                 with self._database.connect() as connection:
                     self._run_connected(connection)
-            except (psycopg.Error, TxPlatformError) as error:
+            except (psycopg.Error, TxPlatformError, OSError) as error:
                 stop.wait(self.report_fault(error))
 
     def _run_connected(self, connection: psycopg.Connection) -> None:

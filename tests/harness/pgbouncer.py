@@ -1,0 +1,72 @@
+"""pgbouncer in front of a PostgreSQL server."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+from harness.debian import program
+from harness.ports import free_port
+from harness.postgres import SERVICE_ROLE, PostgresServer, TestDatabase
+from harness.waiting import wait_until
+
+_SETTINGS = """
+[databases]
+* = host=127.0.0.1 port={server_port}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = trust
+auth_file = {folder}/users
+ignore_startup_parameters = options
+"""
+
+
+@contextmanager
+def pgbouncer(server: PostgresServer, *settings: str) -> Iterator[int]:
+    """Run pgbouncer with settings such as `pool_mode = session`; yield its port."""
+    command = [program("pgbouncer")]
+    folder = Path(tempfile.mkdtemp(prefix="txplatform-pgbouncer-"))
+    folder.chmod(0o755)
+    port = free_port()
+    roles = ("postgres", SERVICE_ROLE)
+    (folder / "users").write_text("".join(f'"{role}" ""\n' for role in roles))
+    text = _SETTINGS.format(server_port=server.port, port=port, folder=folder)
+    (folder / "ini").write_text("\n".join((text, *settings)))
+    with (folder / "log").open("wb") as log:
+        if os.geteuid() == 0:
+            command = [*server.as_user(), *command]  # pgbouncer refuses to run as root
+        process = subprocess.Popen([*command, str(folder / "ini")], stdout=log, stderr=log)
+    try:
+        wait_until(lambda: _answers(port), message=(folder / "log").read_text())
+        yield port
+    finally:
+        process.terminate()
+        process.wait(30)
+        shutil.rmtree(folder)
+
+
+def by_way_of(port: int, database: TestDatabase) -> TestDatabase:
+    """Return the database with URLs that lead through a pooler."""
+    url = "postgresql://{}@127.0.0.1:{}/{}".format
+    return TestDatabase(
+        database.name,
+        url("postgres", port, database.name),
+        url(SERVICE_ROLE, port, database.name),
+    )
+
+
+def _answers(port: int) -> bool:
+    try:
+        psycopg.connect(f"postgresql://postgres@127.0.0.1:{port}/postgres").close()
+    except psycopg.OperationalError:
+        return False
+    return True
