@@ -53,10 +53,14 @@ def results(items: list[dict[str, Any]], result: str) -> tuple[int, Any]:
 
 
 @contextmanager
-def server(*answers: Answer) -> Iterator[tuple[Client, list[list[str]]]]:
+def server(*answers: Answer, patience_s: float = 60) -> Iterator[tuple[Client, list[list[str]]]]:
     """Serve the answers one after the other, then the last one again.
 
     Yield the API and the ids in each call.
+
+    Args:
+        answers: The answers.
+        patience_s: The time after which a call that is repeated fails.
     """
     calls: list[list[str]] = []
 
@@ -79,16 +83,16 @@ def server(*answers: Answer) -> Iterator[tuple[Client, list[list[str]]]]:
         thread.start()
         try:
             url = f"http://127.0.0.1:{listening.server_address[1]}"
-            with Client(url, "key", deadline_s=0.8) as api:
+            with Client(url, "key", deadline_s=patience_s) as api:
                 yield api, calls
         finally:
             listening.shutdown()
             thread.join()
 
 
-def posted(api: Client, items: list[FileRecord]) -> dict[str, Result]:
+def posted(api: Client, items: list[FileRecord], patience_s: float = 60) -> dict[str, Result]:
     """Post items and return the result of each."""
-    outcomes = post_clearings(api, items, patience_s=0.8)
+    outcomes = post_clearings(api, items, patience_s=patience_s)
     return {outcome.record.business_id: outcome.result for outcome in outcomes}
 
 
@@ -118,7 +122,7 @@ def test_an_item_with_a_passing_fault_is_posted_again_alone() -> None:
 
 def test_a_fault_that_does_not_pass_leaves_the_outcome_unknown() -> None:
     with server(lambda items: results(items, "retry")) as (api, _):
-        assert posted(api, records(1)) == {"0": "unknown"}
+        assert posted(api, records(1), patience_s=0.8) == {"0": "unknown"}
 
 
 def test_a_call_is_repeated_while_the_service_is_unavailable() -> None:
@@ -144,7 +148,7 @@ def test_a_refused_call_ends_the_import_with_the_words_of_the_api(
     status: int, body: Any, words: str
 ) -> None:
     with (
-        server(lambda _: (status, body)) as (api, _),
+        server(lambda _: (status, body), patience_s=0.8) as (api, _),
         pytest.raises(ProblemError, match=re.escape(words)),
     ):
         posted(api, records(1))
