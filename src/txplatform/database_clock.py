@@ -3,6 +3,9 @@
 All processes decide by this clock, so the order of their decisions does not depend on the clocks of
 their machines. The process measures how far the database's clock is ahead of its own monotonic
 clock, which nobody can set.
+
+In a database that `txplatform demo` has made, the clock is simulated: it runs like any other, but
+the demo moves it on from day to day. There, each batch of decisions measures it.
 """
 
 from collections.abc import Callable
@@ -11,7 +14,10 @@ from time import monotonic
 
 import psycopg
 
-READ_CLOCK = "SELECT extract(epoch FROM clock_timestamp())::float8"
+READ_CLOCK = """
+SELECT extract(epoch FROM decision_clock())::float8, to_regclass('simulated_clock') IS NOT NULL
+"""
+"""Only `txplatform demo` creates the table, in a database without events."""
 
 
 class DatabaseClock:
@@ -20,6 +26,8 @@ class DatabaseClock:
     def __init__(self, monotonic_s: Callable[[], float] = monotonic) -> None:
         self._monotonic_s = monotonic_s
         self._ahead_s: float | None = None
+        self.simulated = False
+        """True if the demo may move the clock on between two measurements."""
 
     def now(self) -> datetime:
         """Return the database's time, UTC; the clock must have been measured."""
@@ -34,16 +42,18 @@ class DatabaseClock:
         """
         before_s = self._monotonic_s()
         row = connection.execute(READ_CLOCK).fetchone()
-        assert row is not None
-        self.note(before_s, row[0])
+        self._take(before_s, row)
 
     async def measure_async(self, connection: psycopg.AsyncConnection) -> None:
         """Measure the database's clock; see `measure`."""
         before_s = self._monotonic_s()
         cursor = await connection.execute(READ_CLOCK)
-        row = await cursor.fetchone()
+        self._take(before_s, await cursor.fetchone())
+
+    def _take(self, before_s: float, row: tuple[float, bool] | None) -> None:
         assert row is not None
         self.note(before_s, row[0])
+        self.simulated = row[1]
 
     def note(self, before_s: float, database_s: float) -> None:
         """Take a measurement into account.
@@ -70,3 +80,22 @@ def database_time(connection: psycopg.Connection) -> datetime:
     clock = DatabaseClock()
     clock.measure(connection)
     return clock.now()
+
+
+def simulated_clock_text(now: datetime) -> str:
+    """Return the sentence about a simulated clock, for people who read what it has dated."""
+    return (
+        f"The decisions of this database have simulated times, made by `txplatform demo`; it is"
+        f" {now:%Y-%m-%d %H:%M} there."
+    )
+
+
+def simulated_time(connection: psycopg.Connection) -> datetime | None:
+    """Return the time of a simulated clock, UTC; None if the clock is the server's.
+
+    Raises:
+        psycopg.Error: The database does not respond.
+    """
+    clock = DatabaseClock()
+    clock.measure(connection)
+    return clock.now() if clock.simulated else None

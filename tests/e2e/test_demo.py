@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date, datetime
 from pathlib import Path
 
 import httpx
 import psutil
+import psycopg
 import pytest
 
 from harness.waiting import wait_until
 
 START_WITHIN_S = 120
+PROGRAM = (sys.executable, "-m", "txplatform.cli", "demo", "--port", "0")
 ALONE = "--platform-only"
 
 
@@ -29,7 +35,7 @@ class Demo:
         self.output = folder.parent / "output"
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "txplatform.cli", "demo", "--data-dir", folder, *words],
+                [*PROGRAM, "--data-dir", folder, *words],
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
@@ -46,6 +52,15 @@ class Demo:
             return words in self.text
 
         wait_until(printed, timeout_s=START_WITHIN_S, message=words)
+
+    def wait_for_day(self, day: str) -> None:
+        """Wait until the live line shows this simulated day, or a later one."""
+
+        def reached() -> bool:
+            assert self.process.poll() is None, self.text
+            return max(re.findall(r"^\d{4}-\d\d-\d\d", self.text, re.MULTILINE), default="") >= day
+
+        wait_until(reached, timeout_s=START_WITHIN_S, message=day)
 
     def curl(self, number: int) -> dict[str, object]:
         """Run one of the printed curl lines unchanged and return the JSON."""
@@ -109,6 +124,7 @@ def test_the_printed_lines_work_and_the_data_survives_a_restart(folder: Path) ->
         first.wait_for("ready after")
         decision = first.curl(0)
         assert decision["decision"] == "approved"
+        assert str(decision["decided_at"]).startswith("2017-")
         account = decision["account_id"]
         balance = first.curl(1)
         assert balance["account_id"] == account
@@ -132,14 +148,85 @@ def test_the_printed_lines_work_and_the_data_survives_a_restart(folder: Path) ->
         api_line = next(line for line in second.text.splitlines() if line.startswith("  API  "))
         done = subprocess.run(
             [
-                *("curl", "-s", f"{api_line.split()[1]}/v1/accounts/{url}/balance"),
+                *("curl", "-s", f"{api_line.split()[1]}/v1/accounts/{url}/transactions/try-1"),
                 *("-H", f"Authorization: Bearer {key_line.split()[-1]}"),
             ],
             capture_output=True,
             check=True,
         )
-        assert json.loads(done.stdout)["pending"] >= 1250
+        assert json.loads(done.stdout)["amount"] == 1250
         assert second.stop(signal.SIGTERM) == 0
+
+
+@pytest.mark.long
+def test_everything_is_decided_on_its_day_also_after_a_restart(folder: Path) -> None:
+    """As fast as possible, so that a day has no time to spare."""
+
+    def events(running: Demo) -> list[tuple[str, datetime, datetime, datetime | None]]:
+        """Return kind, recorded, decided and business time of all events, in the log's order."""
+        (export,) = [line for line in running.text.splitlines() if line.startswith("export TXP")]
+        (url,) = [
+            word.partition("=")[2]
+            for word in shlex.split(export)
+            if word.startswith("TXPLATFORM_DATABASE_URL=")
+        ]
+        with psycopg.connect(url) as connection:
+            return connection.execute(
+                "SELECT topic, recorded_at, (e::json->>'timestamp')::timestamptz,"
+                " substring(e FROM %s)::timestamptz FROM events,"
+                " LATERAL (SELECT convert_from(state, 'UTF8') e) s ORDER BY position",
+                ('"(?:occurred|opened|presented|submitted)_at":"([^"]+)"',),
+            ).fetchall()
+
+    for first_day, until_day in (
+        (date(2017, 3, 31), "2017-05-03"),
+        (date(2018, 4, 6), "2018-04-12"),
+    ):
+        with demo(folder, ALONE, "--speed", "0") as running:
+            running.wait_for_day(until_day)
+            found = [row for row in events(running) if row[1].date() >= first_day]
+            printed = running.command_line()
+            assert running.stop() == 0
+        assert found[0][1].date() == first_day
+        recorded = [at for _, at, _, _ in found]
+        assert recorded == sorted(recorded)
+        kinds = set()
+        for kind, at, decided_at, occurred_at in found:
+            if kind != "hold-expired":
+                business_time = occurred_at or decided_at
+                assert at.date() == decided_at.date() == business_time.date(), (kind, at)
+                assert at.hour == 12
+            if occurred_at is not None:
+                kinds.add(kind)
+        assert {"authorization-approved", "purchase-cleared", "account-opened"} <= kinds
+        assert f"made by `txplatform demo`; it is {until_day[:7]}" in printed
+
+
+def test_a_port_that_is_taken_is_named(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        done = subprocess.run(
+            [*PROGRAM, "--data-dir", folder, ALONE, "--port", str(port)],
+            capture_output=True,
+            check=False,
+            text=True,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        f"txplatform demo: The demo cannot listen on {port} (API: Address already in use)."
+    )
+    assert "--port 0 takes free ones" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [("--port", "70000"), ("--port", "x"), ("--speed", "-1"), ("--speed", "nan")]
+)
+def test_an_impossible_option_is_wrong_use(folder: Path, words: tuple[str, str]) -> None:
+    done = subprocess.run(
+        [*PROGRAM, "--data-dir", folder, *words], capture_output=True, check=False, text=True
+    )
+    assert done.returncode == 2
+    assert f"argument {words[0]}: " in done.stderr
 
 
 @pytest.mark.long
@@ -155,7 +242,7 @@ def test_a_second_demo_on_the_same_folder_is_refused_and_the_first_continues(fol
     with demo(folder, ALONE) as first:
         first.wait_for("ready after")
         second = subprocess.run(
-            [sys.executable, "-m", "txplatform.cli", "demo", "--data-dir", folder, ALONE],
+            [*PROGRAM, "--data-dir", folder, ALONE],
             capture_output=True,
             check=False,
             text=True,

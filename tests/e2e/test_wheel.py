@@ -134,7 +134,7 @@ def test_the_demo_runs_from_the_wheel_in_an_empty_environment(
     output = folder / "output"
     with output.open("wb") as file:
         demo = subprocess.Popen(
-            [command, "demo", "--platform-only", "--data-dir", folder / "data"],
+            [command, "demo", "--platform-only", "--port", "0", "--data-dir", folder / "data"],
             stdout=file,
             stderr=file,
             cwd="/",

@@ -31,7 +31,7 @@ def demo() -> Iterator[dict[str, Any]]:
         folder = Path(name)
         folder.chmod(0o755)
         card = folder / "card.json"
-        command = [sys.executable, "-m", "txplatform.cli", "demo", "--speed", "5"]
+        command = [sys.executable, "-m", "txplatform.cli", "demo", "--port", "0", "--speed", "5"]
         with subprocess.Popen(
             [*command, "--data-dir", folder / "data", "--card", card], stdout=subprocess.DEVNULL
         ) as process:

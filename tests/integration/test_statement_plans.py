@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import psycopg
@@ -214,7 +215,7 @@ def steps(connection: psycopg.Connection, shadower: Shadower) -> Steps:
         "list transactions": lambda: list_transactions(connection, BIG, limit=10),
         "list postings": lambda: list_postings(connection, BIG, posted=0, version=9, limit=10),
         "get a transaction": lambda: get_transaction(connection, BIG, TransactionId("t")),
-        "due holds": lambda: due_holds(connection, limit=200),
+        "due holds": lambda: due_holds(connection, datetime.now(UTC), limit=200),
         "project": lambda: project_batch(connection, TRANSACTIONS, 5),
         "project payments": lambda: project_batch(connection, PAYMENTS, 30),
         "project waiting advices": lambda: project_batch(connection, WAITING_ADVICES, 30),

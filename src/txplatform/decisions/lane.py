@@ -161,6 +161,8 @@ class Lane:
         for request in batch:
             request.join(work)
         await run_queries_async(cursor, work.load())
+        if self._clock.simulated:
+            await self._clock.measure_async(cursor.connection)
         done, again = self._perform_all(batch, work, rules)
         for query in work.append():
             assert query.take is not None

@@ -6,11 +6,12 @@ import os
 import secrets
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from txplatform.demo.card import BankCard, Cardholder, Login, PlatformCard
 from txplatform.demo.postgres import DemoPostgres
-from txplatform.demo.processes import Child, free_port
+from txplatform.demo.processes import Child
 from txplatform.errors import TxPlatformError
 
 SERVICES = ("accounts", "payments", "web", "notifications")
@@ -23,8 +24,27 @@ _SCOPES = (
 )
 
 
+_NOTICE = (
+    "Demo: purchases are simulated. The dates of transactions are days of a simulated year, which"
+    " pass within seconds. Payments that you order have today's date in the list of payments."
+)
+
+
 class DemoBankError(TxPlatformError):
     """Raised if the bank cannot be started."""
+
+
+def require_bank() -> None:
+    """Check that the bank's services are installed.
+
+    Raises:
+        DemoBankError: They are not.
+    """
+    if importlib.util.find_spec("txbank") is None:
+        raise DemoBankError(
+            "The bank's services are not installed.",
+            next_step="Run `pip install ./bank`, or start the demo with --platform-only.",
+        )
 
 
 class DemoBank:
@@ -34,19 +54,14 @@ class DemoBank:
         folder: The demo's data folder, for the log.
         postgres: A running server.
         platform: The platform's addresses and key.
-
-    Raises:
-        DemoBankError: The services are not installed.
+        ports: The port of each service.
     """
 
-    def __init__(self, folder: Path, postgres: DemoPostgres, platform: PlatformCard) -> None:
-        if importlib.util.find_spec("txbank") is None:
-            raise DemoBankError(
-                "The bank's services are not installed.",
-                next_step="Run `pip install ./bank`, or start the demo with --platform-only.",
-            )
+    def __init__(
+        self, folder: Path, postgres: DemoPostgres, platform: PlatformCard, ports: Mapping[str, int]
+    ) -> None:
         self._folder = folder
-        self._ports = {service: free_port() for service in SERVICES}
+        self._ports = ports
         self.key = ""
         self._env = {
             "TXBANK_KAFKA_BOOTSTRAP_SERVERS": platform.kafka,
@@ -54,6 +69,7 @@ class DemoBank:
             "TXBANK_PLATFORM_KEY": platform.key,
             "TXBANK_WEB_ACCOUNTS_URL": self.url("accounts"),
             "TXBANK_WEB_PAYMENTS_URL": self.url("payments"),
+            "TXBANK_WEB_NOTICE": _NOTICE,
             "TXBANK_WEB_NOTIFICATIONS_URL": self.url("notifications"),
             "TXBANK_NOTIFICATIONS_ACCOUNTS_URL": self.url("accounts"),
         }

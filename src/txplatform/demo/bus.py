@@ -16,9 +16,11 @@ class DemoBus:
 
     def __init__(self) -> None:
         self._host = Producer(
-            {"bootstrap.servers": "mock", "test.mock.num.brokers": 1, "log_level": 3}
+            {"bootstrap.servers": "mock", "test.mock.num.brokers": 1, "log_level": 1}
         )
-        (broker,) = self._host.list_topics(timeout=_TIMEOUT_S).brokers.values()
+        cluster = self._host.list_topics(timeout=_TIMEOUT_S)
+        (broker,) = cluster.brokers.values()
+        self.cluster_id = str(cluster.cluster_id)
         for topic in ALL_TOPICS:
             # The mock cluster creates a topic when a client asks for the topic's metadata.
             self._host.list_topics(topic, timeout=_TIMEOUT_S)

@@ -3,10 +3,9 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
 from types import FrameType
@@ -16,22 +15,22 @@ import httpx
 import psycopg
 
 from txplatform.api_keys import Scope, create_key
-from txplatform.demo.bank import SERVICES, DemoBank
+from txplatform.demo.bank import SERVICES, DemoBank, require_bank
 from txplatform.demo.booking import AccountsDesk
 from txplatform.demo.bus import DemoBus
+from txplatform.demo.business_days import BusinessDays, noon
 from txplatform.demo.card import PlatformCard, write_card
 from txplatform.demo.folder import lock_folder, next_run, remove_data
-from txplatform.demo.postgres import DemoPostgres
-from txplatform.demo.processes import Child, free_port
+from txplatform.demo.postgres import DemoPostgres, Urls
+from txplatform.demo.processes import Child, free_port, refuse_taken
+from txplatform.demo.simulated_clock import simulate_clock
 from txplatform.demo.watch import LiveLine
 from txplatform.demo.welcome import welcome_text
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.migrations import migrate
-from txplatform.simulation.barnet import CARDS
 from txplatform.simulation.network import account_id
 from txplatform.simulation.plan import plan
 from txplatform.simulation.runner import Simulator
-from txplatform_client import AsyncClient, ProblemError
 
 _READY_S = 30
 
@@ -52,7 +51,7 @@ class DemoOptions:
         folder: The data folder; created if it does not exist.
         fresh: True to delete the data of earlier runs first.
         days_per_s: Simulated days per second.
-        port: The API's port; None for a free one.
+        port: The API's port, from which the other ports follow; 0 for free ports.
         card: The file for addresses, keys and logins, written once all is ready; None for none.
         with_bank: False to run the platform only.
     """
@@ -60,7 +59,7 @@ class DemoOptions:
     folder: Path
     fresh: bool
     days_per_s: float
-    port: int | None
+    port: int
     card: Path | None
     with_bank: bool
 
@@ -72,6 +71,8 @@ def run_demo(options: DemoOptions) -> int:
         FolderInUseError: Another demo uses this folder.
         DemoError: A component did not become ready.
         DemoBankError: The bank's services are not installed or could not be set up.
+        PortTakenError: Another program uses a port.
+        NotSimulatedError: An earlier version made the data.
         PostgresError: PostgreSQL could not be set up.
         ChildDiedError: A component ended unexpectedly.
     """
@@ -100,32 +101,34 @@ def _run(stack: ExitStack, options: DemoOptions) -> None:
     folder = options.folder
     if options.card is not None:
         options.card.unlink(missing_ok=True)
-    postgres = DemoPostgres(folder)
-    stack.callback(postgres.stop)
-    urls = postgres.start()
-    migrate(urls.owner, urls.service)
+    if options.with_bank:
+        require_bank()
+    ports = _ports(options)
+    refuse_taken(ports)
+    postgres, urls = _start_database(stack, folder)
+    year = next_run(folder)
+    days = plan(year)
+    first_day = next(days)
+    simulate_clock(urls.owner, noon(first_day.date))
+    owner = stack.enter_context(psycopg.connect(urls.owner, autocommit=True))
     bus = DemoBus()
-    port, worker_port = options.port or free_port(), free_port()
+    port, worker_port = ports["API"], ports["worker"]
     settings = {
         "TXPLATFORM_DATABASE_URL": urls.service,
         "TXPLATFORM_MIGRATION_DATABASE_URL": urls.owner,
         "TXPLATFORM_KAFKA_BOOTSTRAP_SERVERS": bus.bootstrap_servers,
     }
     env = {**settings, "TXPLATFORM_API_PORT": str(port), "TXPLATFORM_HEALTH_PORT": str(worker_port)}
-    children = []
-    for name in ("api", "worker"):
-        command = [sys.executable, "-m", "txplatform.cli", name]
-        child = Child(name, command, log=folder / f"{name}.log", env=env)
-        stack.callback(child.stop)
-        children.append(child)
+    children = _start_platform(stack, folder, env)
     api_url, worker_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{worker_port}"
-    year = next_run(folder)
     with psycopg.connect(urls.service) as connection:
-        _, key = create_key(connection, name=f"demo run {year}", scopes=list(Scope))
+        _, key = create_key(
+            connection, name=f"demo run {year}, simulated clock", scopes=list(Scope)
+        )
     platform = PlatformCard(url=api_url, key=key, kafka=bus.bootstrap_servers)
     bank, bank_urls = None, []
     if options.with_bank:
-        bank = DemoBank(folder, postgres, platform)
+        bank = DemoBank(folder, postgres, platform, {each: ports[each] for each in SERVICES})
         child = bank.start()
         stack.callback(child.stop)
         children.append(child)
@@ -155,12 +158,46 @@ def _run(stack: ExitStack, options: DemoOptions) -> None:
         print(text, f"ready after {monotonic() - started:.1f} s\n", sep="", flush=True)  # noqa: T201
 
     ready = asyncio.Event()
-    asyncio.run(
-        _until_stopped(
-            _send(simulator, platform, folder, year, on_ready, ready),
-            _watch(simulator, LiveLine(worker_url), [postgres, *children], ready),
-        )
-    )
+    clock = BusinessDays(owner, platform, simulator, bus.cluster_id)
+
+    async def send() -> None:
+        await clock.run([first_day])
+        await asyncio.to_thread(on_ready)
+        ready.set()
+        await clock.run(days)
+        while True:
+            await clock.run(plan(next_run(folder)))
+
+    live = LiveLine(worker_url, options.days_per_s)
+    asyncio.run(_until_stopped(send(), _watch(simulator, live, [postgres, *children], ready)))
+
+
+def _start_database(stack: ExitStack, folder: Path) -> tuple[DemoPostgres, Urls]:
+    postgres = DemoPostgres(folder)
+    stack.callback(postgres.stop)
+    urls = postgres.start()
+    migrate(urls.owner, urls.service)
+    return postgres, urls
+
+
+def _start_platform(stack: ExitStack, folder: Path, env: Mapping[str, str]) -> list[Child]:
+    children = []
+    for name in ("api", "worker"):
+        command = [sys.executable, "-m", "txplatform.cli", name]
+        child = Child(name, command, log=folder / f"{name}.log", env=env)
+        stack.callback(child.stop)
+        children.append(child)
+    return children
+
+
+def _ports(options: DemoOptions) -> dict[str, int]:
+    """Return the port of each part."""
+    parts = {"API": 0, "worker": 1}
+    if options.with_bank:
+        parts |= {service: 101 + number for number, service in enumerate(SERVICES)}
+    if not options.port:
+        return {part: free_port() for part in parts}
+    return {part: options.port + number for part, number in parts.items()}
 
 
 async def _until_stopped(*work: Coroutine[Any, Any, None]) -> None:
@@ -181,38 +218,6 @@ async def _until_stopped(*work: Coroutine[Any, Any, None]) -> None:
     for task in done:
         task.result()  # raises the exception of the task, if it failed
     raise _StoppedError
-
-
-async def _send(  # noqa: PLR0913  # what a run needs
-    simulator: Simulator,
-    platform: PlatformCard,
-    folder: Path,
-    year: int,
-    on_ready: Callable[[], None],
-    ready: asyncio.Event,
-) -> None:
-    days = plan(year)
-    await simulator.run([next(days)], settled=partial(_accounts_known, platform, year))
-    await asyncio.to_thread(on_ready)
-    ready.set()
-    await simulator.run(days)
-    while True:
-        await simulator.run(plan(next_run(folder)))
-
-
-async def _accounts_known(platform: PlatformCard, year: int) -> None:
-    """Wait until the platform has opened the accounts of a year."""
-    async with AsyncClient(platform.url, platform.key) as client:
-        for account in (account_id(year, card) for card in range(CARDS)):
-            deadline = monotonic() + _READY_S
-            while True:
-                try:
-                    await client.read_balance(account)
-                    break
-                except ProblemError as error:
-                    if error.type != "account-not-found" or monotonic() > deadline:
-                        raise
-                await asyncio.sleep(0.1)
 
 
 async def _watch(

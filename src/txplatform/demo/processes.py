@@ -24,6 +24,36 @@ def free_port() -> int:
         return port
 
 
+def refuse_taken(ports: Mapping[str, int]) -> None:
+    """Check that no other program listens on these ports of the loopback interface.
+
+    Args:
+        ports: Each part's port.
+
+    Raises:
+        PortTakenError: At least one port is in use.
+    """
+    taken = []
+    for part, port in ports.items():
+        with socket.socket() as probe:
+            # As servers do: connections of a demo that has just ended do not matter.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError as error:
+                taken.append(f"{port} ({part}: {error.strerror})")
+    if taken:
+        raise PortTakenError(
+            f"The demo cannot listen on {', '.join(taken)}.",
+            why="Another program uses the port, such as another demo.",
+            next_step="Stop it, or choose other ports with --port; --port 0 takes free ones.",
+        )
+
+
+class PortTakenError(TxPlatformError):
+    """Raised if a port of the demo is in use."""
+
+
 class ChildDiedError(TxPlatformError):
     """Raised if a child process ended unexpectedly."""
 

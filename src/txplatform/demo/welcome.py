@@ -67,8 +67,10 @@ export {exports}
 {_command()} verify
 
 The demo replays a year of real purchases and refunds (London Borough of Barnet, Open Barnet). Each
-purchase is authorized on the day the card was used and cleared on the day it was posted.
-Ctrl-C stops everything and keeps the data. `--fresh` starts without it.
+purchase is authorized on the day the card was used and cleared on the day it was posted: the clock
+by which this database decides is simulated. Between the days of the simulator, it runs as usual.
+Ctrl-C stops everything and keeps the data; the next start goes on with the next year and with new
+accounts. `--fresh` starts without the data.
 """
 
 

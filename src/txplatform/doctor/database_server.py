@@ -6,6 +6,7 @@ from typing import Any, LiteralString
 
 import psycopg
 
+from txplatform.database_clock import simulated_clock_text, simulated_time
 from txplatform.doctor.finding import Finding, failed, ok, warning
 from txplatform.eventstore.migrations import MigrationError, pending_migrations, wrong_encoding
 
@@ -172,6 +173,8 @@ def check_clock(connection: psycopg.Connection) -> Iterator[Finding]:
     theirs = _value(connection, "SELECT clock_timestamp()")
     after = datetime.now(UTC)
     yield clock_finding((theirs - (before + (after - before) / 2)).total_seconds())
+    if (simulated := simulated_time(connection)) is not None:
+        yield ok("simulated clock", simulated_clock_text(simulated))
 
 
 def clock_finding(ahead_s: float) -> Finding:

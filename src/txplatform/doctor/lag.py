@@ -25,7 +25,7 @@ SELECT extract(epoch FROM clock_timestamp() - CASE f.name WHEN 'publisher:parked
     SELECT coalesce(resolved_at, received_at) FROM inbound_messages
     WHERE parked_number > coalesce(c.position, 0) ORDER BY parked_number LIMIT 1
 ) ELSE (
-    SELECT recorded_at FROM events
+    SELECT real_time(recorded_at) FROM events
     WHERE position > coalesce(c.position, 0) ORDER BY position LIMIT 1
 ) END)::float8
 FROM unnest(%s::text[]) WITH ORDINALITY AS f (name, number) LEFT JOIN checkpoints c USING (name)
@@ -33,8 +33,9 @@ ORDER BY f.number
 """
 
 _OVERDUE = """
-SELECT extract(epoch FROM now() - min(expires_at))::float8 FROM transactions
-WHERE held > 0 AND expires_at IS NOT NULL AND expires_at <= now()
+SELECT extract(epoch FROM clock_timestamp() - real_time(min(expires_at)))::float8
+FROM transactions
+WHERE held > 0 AND expires_at IS NOT NULL AND expires_at <= (SELECT decision_clock())
 """
 
 

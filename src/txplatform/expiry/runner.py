@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from typing_extensions import override
 
 from txplatform.database import Database
-from txplatform.database_clock import database_time
+from txplatform.database_clock import DatabaseClock
 from txplatform.domain.account import DecisionContext
 from txplatform.domain.cause import CommandOrigin, PartCause
 from txplatform.domain.ids import AccountId, account_of
@@ -40,6 +40,9 @@ BATCH_HOLDS = 200
 _PAUSE_S = 1.0
 _PAUSE_PER_SECOND_OF_WORK_S = 10.0
 """Limits passes to a tenth of the time, since they grow longer while the projector is down."""
+
+_SIMULATED_PAUSE_S = 0.1
+"""The pause if the clock is simulated, since days pass in a second."""
 
 _CAUSE = PartCause("hold expiry")
 
@@ -74,6 +77,7 @@ class HoldExpirer(Follower):
         super().__init__("hold expirer", database)
         self._batch_holds = batch_holds
         self._snapshot_every = settings.snapshot_every_events
+        self._clock = DatabaseClock()
         self._overdue_s = 0.0
         self._expired = Counter(
             "txplatform_holds_expired",
@@ -94,7 +98,8 @@ class HoldExpirer(Follower):
             yield from self._pass(connection, handled)
             self._report(handled.unreadable)
             took_s = monotonic() - began
-            yield 0 if handled.expired else max(_PAUSE_S, _PAUSE_PER_SECOND_OF_WORK_S * took_s)
+            least_s = _SIMULATED_PAUSE_S if self._clock.simulated else _PAUSE_S
+            yield 0 if handled.expired else max(least_s, _PAUSE_PER_SECOND_OF_WORK_S * took_s)
 
     @override
     def figures(self) -> dict[str, Any]:
@@ -105,14 +110,15 @@ class HoldExpirer(Follower):
     ) -> Generator[float, None, None]:
         handled.expired, handled.again = 0, []
         seen: set[DueHold] = set()
-        now, after = database_time(connection), BEFORE_ALL
-        while (due := due_holds(connection, limit=self._batch_holds, after=after)) is not None:
-            now, after = due.now, due.holds[-1]
-            holds = [hold for hold in due.holds if hold not in handled.settled]
+        self._clock.measure(connection)
+        now, after = self._clock.now(), BEFORE_ALL
+        while due := due_holds(connection, now, limit=self._batch_holds, after=after):
+            after = due[-1]
+            holds = [hold for hold in due if hold not in handled.settled]
             self._show_overdue(now, [*handled.again, *holds])
             if holds:
                 self._expire(connection, holds, now, handled)
-            seen.update(due.holds)
+            seen.update(due)
             handled.settled.update(set(holds).difference(handled.again))
             yield 0
         self._show_overdue(now, handled.again)

@@ -2,6 +2,7 @@
 -- complete again after a restore without roles or privileges.
 REVOKE EXECUTE ON FUNCTION append_events, store_snapshots, keep_inbound_contents FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION append_events, store_snapshots, keep_inbound_contents TO txplatform_service;
+GRANT EXECUTE ON FUNCTION decision_clock, real_time TO txplatform_service;
 
 GRANT SELECT ON events, snapshots, installation_secrets, schema_migrations,
     compatible_migrations TO txplatform_service;

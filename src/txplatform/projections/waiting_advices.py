@@ -75,7 +75,8 @@ WHERE (account_id, business_key) NOT IN (SELECT account_id, business_key FROM en
 """An advice waits at most once, so an end in the same batch follows the beginning."""
 
 _OLDEST = """
-SELECT count(*) OVER (), extract(epoch FROM now() - recorded_at)::float8, account_id, business_key
+SELECT count(*) OVER (), extract(epoch FROM decision_clock() - recorded_at)::float8,
+    account_id, business_key
 FROM waiting_advices ORDER BY recorded_at LIMIT 1
 """
 

@@ -1,6 +1,7 @@
 """The plan of the simulated year: the purchases and messages to send on each day.
 
-The plan is a pure function of the run number. Purchases and refunds are real: each purchase is
+The plan is a pure function of the run number. Each run has a year of its own, later than the one
+before, on the same weekdays. Purchases and refunds are real: each purchase is
 authorized on the day the card was used, and presented on the day it was posted. The rest is
 invented:
 
@@ -13,7 +14,7 @@ invented:
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -33,7 +34,10 @@ EVERY_RETURNED = 19
 EVERY_EARLY = 10
 """Every 10th card pays before its account is opened."""
 EARLY_PAYMENT = 5_000
-NEW_LIMITS_FROM = date(2017, 10, 1)
+NEW_LIMITS_MONTH = 10
+
+YEAR = timedelta(weeks=53)
+"""The time from one year's first day to the next; longer than a year with its last postings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +70,16 @@ def plan(year: int) -> Iterator[Day]:
     """
     used: dict[date, list[RealRow]] = defaultdict(list)
     posted: dict[date, list[RealRow]] = defaultdict(list)
-    for row in real_rows():
+    shift = (year - 1) * YEAR
+    for real in real_rows():
+        row = replace(real, day=real.day + shift, posted=real.posted + shift)
         used[row.day].append(row)
         posted[row.posted].append(row)
     paid_for: dict[int, int] = defaultdict(int)
     opening_day = min(used) - timedelta(days=1)
     yield Day(opening_day, _openings(year, opening_day))
     month, payments, limits_changed = opening_day.month, 0, False
+    new_limits_from = date(opening_day.year, NEW_LIMITS_MONTH, 1)
     for day in sorted(used.keys() | posted.keys()):
         today = Day(day)
         if day.month != month:
@@ -81,7 +88,7 @@ def plan(year: int) -> Iterator[Day]:
                 payments += 1
                 today.messages += _payment(year, payments, card, amount, day)
             paid_for.clear()
-        if not limits_changed and day >= NEW_LIMITS_FROM:
+        if not limits_changed and day >= new_limits_from:
             limits_changed = True
             today.messages += _new_limits(year, day)
         for row in posted[day]:
@@ -115,7 +122,7 @@ def _payment(year: int, number: int, card: int, amount: int, day: date) -> list[
         messages.append(Message(SUBMITTED, body))
     if number % EVERY_RETURNED == 0:
         returned = {key: body[key] for key in ("payment_id", "account_id", "amount", "currency")}
-        returned |= {"reason": "insufficient_funds", "returned_at": f"{day}T18:00:00Z"}
+        returned |= {"reason": "insufficient_funds", "returned_at": f"{day}T11:00:00Z"}
         before = number % (2 * EVERY_RETURNED) == 0
         messages.insert(0 if before else len(messages), Message(RETURNED, returned))
     return messages

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import httpx
@@ -33,11 +34,13 @@ class Sent:
         decisions: Approvals, counted under `approved`, and declines, under their first reason.
         messages: The number of messages by topic.
         day: The current simulated day, `YYYY-MM-DD`; empty before the first day.
+        next_offsets: The offset after the last message that was sent, by topic and partition.
     """
 
     decisions: Counter[str] = field(default_factory=Counter)
     messages: Counter[str] = field(default_factory=Counter)
     day: str = ""
+    next_offsets: dict[tuple[str, int], int] = field(default_factory=dict)
 
 
 class Simulator:
@@ -46,7 +49,7 @@ class Simulator:
     Args:
         api_key: A key with the scope transactions:write.
         kafka: librdkafka's configuration properties.
-        days_per_s: Simulated days per second; 0 means no limit.
+        days_per_s: The most days of the calendar per second; 0 means no limit.
         book: Called with each day's messages; returns those that are left to send. If None, all are
             sent.
     """
@@ -66,14 +69,21 @@ class Simulator:
         self._producer = Producer({**kafka, "enable.idempotence": True})
         self._day_s = 1 / days_per_s if days_per_s else 0.0
         self._book = book
+        self._reached: tuple[date, float] | None = None
+        """The day before, and when it began by the event loop's clock."""
 
     async def run(
-        self, days: Iterable[Day], *, settled: Callable[[], Awaitable[None]] | None = None
+        self,
+        days: Iterable[Day],
+        *,
+        begin: Callable[[Day], Awaitable[None]] | None = None,
+        settled: Callable[[Day], Awaitable[None]] | None = None,
     ) -> None:
         """Send each day's messages and then the day's purchases, one at a time for each account.
 
         Args:
             days: The plan.
+            begin: Called when a day begins.
             settled: Called after a day's messages; has to wait until the platform has applied them.
                 If None, the platform may process a day's messages and purchases in any order, as in
                 production.
@@ -92,25 +102,34 @@ class Simulator:
                     http=http,
                 )
                 for day in days:
+                    await self._wait_until(day.date)
+                    if begin is not None:
+                        await begin(day)
                     await self._send(day, client, settled)
         except TxPlatformClientError as error:
             raise SimulationError(f"The API cannot be used: {error}") from error
 
+    async def _wait_until(self, day: date) -> None:
+        """Wait until the day may begin. Time that was lost is not made up for."""
+        loop = asyncio.get_running_loop()
+        if self._reached is not None:
+            before, began_at = self._reached
+            due_at = began_at + max(0, (day - before).days) * self._day_s
+            await asyncio.sleep(max(0.0, due_at - loop.time()))
+        self._reached = day, loop.time()
+
     async def _send(
-        self, day: Day, client: AsyncClient, settled: Callable[[], Awaitable[None]] | None
+        self, day: Day, client: AsyncClient, settled: Callable[[Day], Awaitable[None]] | None
     ) -> None:
-        started = asyncio.get_running_loop().time()
         self.sent.day = str(day.date)
         messages = day.messages if self._book is None else await self._book(day.messages)
         await self.send_messages(messages)
         if settled is not None and day.messages:
-            await settled()
+            await settled(day)
         by_account = defaultdict(list)
         for purchase in day.purchases:
             by_account[purchase["account_id"]].append(purchase)
         await asyncio.gather(*(self._buy(client, each) for each in by_account.values()))
-        took = asyncio.get_running_loop().time() - started
-        await asyncio.sleep(max(0.0, self._day_s - took))
 
     async def send_messages(self, messages: Iterable[Message]) -> None:
         """Send messages and wait until the broker has stored them.
@@ -120,9 +139,15 @@ class Simulator:
         """
         failed: list[Any] = []
 
-        def delivered(error: Any, _: Any) -> None:
+        def delivered(error: Any, stored: Any) -> None:
             if error is not None:
                 failed.append(error)
+            else:
+                place = stored.topic(), stored.partition()
+                next_offset = stored.offset() + 1
+                self.sent.next_offsets[place] = max(
+                    next_offset, self.sent.next_offsets.get(place, 0)
+                )
 
         for message in messages:
             body = msgspec.convert(message.body, TOPICS[message.topic])

@@ -61,6 +61,9 @@ class WebSettings(ServiceSettings):
         default=None,
         description="API key with all scopes of accounts, payments and notifications.",
     )
+    notice: str = Field(
+        default="", max_length=300, description="A line of text at the top of every page."
+    )
     https: bool = Field(
         default=False,
         description="True if browsers reach the web bank by HTTPS, which is required unless they "
@@ -95,6 +98,7 @@ def _prepare(app: FastAPI, common: CommonSettings, settings: WebSettings) -> Seq
     pages.state.services = services_of(common, settings)
     pages.state.https = settings.https
     pages.state.live = live
+    pages.state.notice = settings.notice
     app.mount("", BrowserRules(pages, https=settings.https))
     return [live]
 

@@ -76,9 +76,13 @@ def fragment(template: str, **values: Any) -> str:
 
 
 def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
-    """Return a page. The template also gets the path, and the `user` who is logged in or None."""
+    """Return a page.
+
+    The template also gets the path, the notice, and the `user` who is logged in or None.
+    """
     user = getattr(request.state, "user", None)
-    html = fragment(template, user=user, path=request.url.path, **values)
+    notice = request.app.state.notice
+    html = fragment(template, user=user, path=request.url.path, notice=notice, **values)
     return HTMLResponse(html, status)
 
 
