@@ -320,6 +320,7 @@ def test_the_card_leads_a_cardholder_and_staff_into_the_bank(folder: Path) -> No
                 page = client.get(first_page)
                 assert page.status_code == 200
                 assert account in page.text
+                assert "Demo: purchases are simulated." in page.text
         assert running.process.poll() is None
         assert bank["web_url"] in running.text
         assert path.stat().st_mode & 0o077 == 0
