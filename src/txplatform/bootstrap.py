@@ -18,6 +18,7 @@ from txplatform.consumers.runner import InboundConsumer
 from txplatform.database import Database
 from txplatform.decisions.decider import Decider
 from txplatform.expiry.runner import HoldExpirer
+from txplatform.listening import listen
 from txplatform.process_metrics import process_registry
 from txplatform.projections.runner import Projector
 from txplatform.publisher.runner import Publisher
@@ -47,7 +48,11 @@ def run_worker(command: str, settings: Settings) -> int:
     parts: list[Part] = []
     registry = process_registry(lambda: {part.name: part.health().ready for part in parts})
     parts += [create(settings, database, registry) for create in WORKERS[command]]
-    code = run_parts(parts, registry=registry, health_port=settings.health_port)
+    listening = None
+    if settings.health_port is not None:
+        variables = "TXPLATFORM_HEALTH_HOST and TXPLATFORM_HEALTH_PORT"
+        listening = listen(settings.health_host, settings.health_port, variables)
+    code = run_parts(parts, registry=registry, listening=listening)
     export_last_spans()
     return code
 

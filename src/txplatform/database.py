@@ -30,6 +30,14 @@ process or machine, such as the number of open files.
 """
 
 
+REFUSED = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    errors.ProgramLimitExceeded,
+    UnicodeError,
+)
+"""Errors that the values of one row provoke: without the row, the same statement succeeds."""
+
 _WHOLE_TABLE_PLANS = (
     "enable_seqscan",
     "enable_bitmapscan",
@@ -85,6 +93,12 @@ def in_words(error: BaseException) -> str:
         return "the database did not respond in time"
     said = error.diag.message_primary if isinstance(error, psycopg.Error) else None
     return " ".join((said or str(error) or type(error).__name__).split()).rstrip(".")
+
+
+def describe_refusal(error: Exception) -> str:
+    """Return why PostgreSQL refused a value, as a sentence without any value."""
+    state = error.sqlstate if isinstance(error, psycopg.Error) else None
+    return f"PostgreSQL refuses a value: {type(error).__name__}{f' ({state})' if state else ''}."
 
 
 def _cannot_connect(error: psycopg.OperationalError | OSError) -> psycopg.OperationalError:

@@ -21,6 +21,7 @@ from pydantic_settings import (
 
 from txplatform.database import Database
 from txplatform.errors import TxPlatformError
+from txplatform.listening import ANY
 
 _PREFIX = "TXPLATFORM_"
 _TEST_PREFIXES = ("TXPLATFORM_TEST_", "TXPLATFORM_REQUIRE_")
@@ -146,11 +147,22 @@ class Settings(KafkaSettings):
     slow_request_ms: int = Field(
         default=500, ge=1, description="Duration from which a request is logged as slow, ms."
     )
+    api_keep_alive_s: int = Field(
+        default=75,
+        ge=1,
+        description="Time after which the API closes an idle connection, seconds; longer than the "
+        "idle time-out of a load balancer in front of it.",
+    )
     metrics_port: int | None = Field(
         default=None,
         ge=1,
         le=65535,
         description="Port of /metrics of the first API process; the next processes count up.",
+    )
+    health_host: str = Field(
+        default=ANY,
+        description="Address of probes and metrics on ports of their own; :: is all of IPv4 and "
+        "IPv6.",
     )
     health_port: int | None = Field(
         default=None, ge=0, le=65535, description="Port of a worker's probes and /metrics."

@@ -6,13 +6,14 @@ If a part raises an exception, the process exits and relies on a supervisor to r
 import json
 import sys
 import threading
-from collections.abc import Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Sequence
+from socket import socket
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
 
 from txplatform.health import Health
+from txplatform.listening import Page, metrics_page, serve_pages
 from txplatform.process_setup import collect_seldom, stop_requests
 from txplatform.telemetry import logger
 
@@ -33,14 +34,14 @@ class Part(Protocol):
 
 
 def run_parts(
-    parts: Sequence[Part], *, registry: CollectorRegistry, health_port: int | None
+    parts: Sequence[Part], *, registry: CollectorRegistry, listening: socket | None
 ) -> int:
     """Run all parts until SIGTERM or SIGINT, or until a part ends.
 
     Args:
         parts: The parts; each runs in its own thread.
         registry: The metrics for `/metrics`.
-        health_port: The port for `/livez`, `/readyz` and `/metrics`; if None, nothing is served.
+        listening: Serves `/livez`, `/readyz` and `/metrics`; if None, nothing is served.
 
     Returns:
         The exit code: 0 after a signal, 1 if a part failed or did not stop in time.
@@ -59,7 +60,7 @@ def run_parts(
         finally:
             requests.put(f"{part.name} ended")
 
-    server = _serve_health(parts, registry, health_port, stop) if health_port is not None else None
+    server = serve_pages(listening, _pages(parts, registry, stop)) if listening else None
     threads = [
         threading.Thread(target=run, args=(part,), name=part.name, daemon=True) for part in parts
     ]
@@ -67,7 +68,7 @@ def run_parts(
         thread.start()
     collect_seldom()
     names = ", ".join(part.name for part in parts)
-    where = f", health on port {server.server_port}" if server else ""
+    where = f", health on port {listening.getsockname()[1]}" if listening else ""
     print(f"txplatform ready: {names}{where}", file=sys.stderr, flush=True)  # noqa: T201
     log.info("stopping", reason=requests.get())
     stop.set()
@@ -81,37 +82,23 @@ def run_parts(
     return 1 if failed else 0
 
 
-def _serve_health(
-    parts: Sequence[Part], registry: CollectorRegistry, port: int, stop: threading.Event
-) -> ThreadingHTTPServer:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # named by the standard library
-            match self.path:
-                case "/livez":
-                    self._respond(200, b'{"status": "alive"}')
-                case "/readyz" | "/startupz":
-                    health = {part.name: part.health() for part in parts}
-                    ready = not stop.is_set() and all(each.ready for each in health.values())
-                    body = {
-                        "status": "ready" if ready else "not ready",
-                        "parts": {name: each.to_json() for name, each in health.items()},
-                    }
-                    self._respond(200 if ready else 503, json.dumps(body).encode())
-                case "/metrics":
-                    self._respond(200, generate_latest(registry), "text/plain; version=0.0.4")
-                case _:
-                    self._respond(404, b'{"status": "not found"}')
+def _pages(
+    parts: Sequence[Part], registry: CollectorRegistry, stop: threading.Event
+) -> Callable[[str], Page]:
+    def page_of(path: str) -> Page:
+        match path:
+            case "/livez":
+                return Page(200, b'{"status": "alive"}')
+            case "/readyz" | "/startupz":
+                health = {part.name: part.health() for part in parts}
+                ready = not stop.is_set() and all(each.ready for each in health.values())
+                body = {
+                    "status": "ready" if ready else "not ready",
+                    "parts": {name: each.to_json() for name, each in health.items()},
+                }
+                return Page(200 if ready else 503, json.dumps(body).encode())
+            case "/metrics":
+                return metrics_page(registry)
+        return Page(404, b'{"status": "not found"}')
 
-        def _respond(self, status: int, body: bytes, media_type: str = "application/json") -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", media_type)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Log nothing, since probes are too frequent to log."""
-
-    server = ThreadingHTTPServer(("0.0.0.0", port), Handler)  # noqa: S104  # probes come from other hosts
-    threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
-    return server
+    return page_of

@@ -113,11 +113,12 @@ class PostgresServer:
             connection.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
         return TestDatabase(name, self.login("postgres", name), self.login(SERVICE_ROLE, name))
 
-    def empty_database(self) -> TestDatabase:
+    def empty_database(self, encoding: str = "UTF8") -> TestDatabase:
         """Create a database without the platform's schema."""
         name = f"test_{next(self._numbers)}"
         with psycopg.connect(self.login("postgres", "postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
+            options = f"ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0"
+            connection.execute(f"CREATE DATABASE {name} {options if encoding != 'UTF8' else ''}")
         return TestDatabase(name, self.login("postgres", name), self.login(SERVICE_ROLE, name))
 
     def drop(self, database: TestDatabase) -> None:

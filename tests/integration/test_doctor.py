@@ -82,7 +82,7 @@ def test_a_healthy_installation_passes(env: dict[str, str]) -> None:
             "api keys",
             "broker",
         ),
-        *("topics", "retention", "overdue holds"),
+        *("topics", "retention", "overdue holds", "skipped events"),
         *("parked changes", "deferred messages", "payments on two accounts", "waiting advices"),
         *(f"project: {projection.name}" for projection in PROJECTIONS),
         *("publish: decisions", "publish: parked-messages", "publish: rejected-messages"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -110,3 +112,32 @@ def test_two_installations_in_one_database_have_schemas_of_their_own(
         with Database(service).connect() as connection:
             assert connection.execute("SELECT count(*) FROM events").fetchone() == (0,)
     postgres.drop(empty)
+
+
+_WITHOUT_FILES = """
+import os, resource, sys
+from txplatform.database import Database
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+database = Database(sys.argv[1])
+database.connect().close()
+files = []
+try:
+    while True:
+        files.append(os.open(os.devnull, os.O_RDONLY))
+except OSError:
+    pass
+for _ in range(int(sys.argv[2])):
+    os.close(files.pop())
+try:
+    database.connect()
+except Exception as error:
+    print(f"{type(error).__name__}: {error}")
+"""
+
+
+@pytest.mark.parametrize("free", [0, 1])
+def test_a_process_without_free_files_says_so(database: TestDatabase, free: int) -> None:
+    """libpq lacks words for that, and psycopg lacks the kind of error for which a part waits."""
+    command = [sys.executable, "-c", _WITHOUT_FILES, database.service_url, str(free)]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert said == "OperationalError: cannot connect: Too many open files\n"

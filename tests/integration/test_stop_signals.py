@@ -21,7 +21,7 @@ class Part:
     def health(self):
         return Health(ready=True, detail="")
 
-sys.exit(run_parts([Part()], registry=CollectorRegistry(), health_port=None))
+sys.exit(run_parts([Part()], registry=CollectorRegistry(), listening=None))
 """
 
 

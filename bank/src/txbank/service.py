@@ -23,6 +23,9 @@ from txbank.problems import ProblemType
 from txbank.schema import Schema
 from txbank.settings import CommonSettings, ServiceSettings, load
 
+_KEEP_ALIVE_S = 75
+"""Longer than the idle time-out of common load balancers."""
+
 _GRACEFUL_S = 5
 
 
@@ -117,7 +120,12 @@ class Api:
         self.name = f"{service} api"
         address = (settings.host, settings.port)
         try:
-            self._socket = socket.create_server(address, backlog=2048)
+            self._socket = socket.create_server(
+                address,
+                family=socket.AF_INET6 if ":" in settings.host else socket.AF_INET,
+                backlog=2048,
+                dualstack_ipv6=settings.host == "::",
+            )
         except (OSError, UnicodeError) as error:
             raise CannotListenError(
                 f"The {service} service cannot listen on {settings.host}:{settings.port}.",
@@ -125,7 +133,8 @@ class Api:
                 next_step=f"Set TXBANK_{service.upper()}_PORT to a free port, and TXBANK_"
                 f"{service.upper()}_HOST to an address of this host.",
             ) from error
-        self.url = f"http://{settings.host}:{self._socket.getsockname()[1]}"
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        self.url = f"http://{host}:{self._socket.getsockname()[1]}"
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
@@ -133,6 +142,7 @@ class Api:
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=_GRACEFUL_S,
+                timeout_keep_alive=_KEEP_ALIVE_S,
             )
         )
 

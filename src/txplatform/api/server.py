@@ -14,20 +14,18 @@ from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event
 
 import uvicorn
-from prometheus_client import start_http_server
 
 from txplatform.api.app import Api
 from txplatform.api.direct_purchase import PurchaseProtocol
 from txplatform.api.http_protocol import HttpProtocol
 from txplatform.api.known_heads import KnownHeads
 from txplatform.api.traced import TracedApi
-from txplatform.errors import TxPlatformError
+from txplatform.listening import listen, metrics_page, serve_pages
 from txplatform.process_setup import StopRequests, stop_requests
 from txplatform.settings import Settings, load_settings
 from txplatform.telemetry import configure_logging, log_start, logger
 from txplatform.tracing import process_tracer, start_tracing
 
-_BACKLOG = 2048
 _CHECK_EVERY_S = 0.2
 """The interval at which the supervisor checks that all processes are alive."""
 _SHUTDOWN_S = 7
@@ -40,10 +38,6 @@ ApiFactory = Callable[[Settings, int], Api]
 
 It must be a module-level function, because each process imports it by name.
 """
-
-
-class CannotListenError(TxPlatformError):
-    """The API cannot listen on the configured address."""
 
 
 class _Server(uvicorn.Server):
@@ -80,40 +74,20 @@ def serve(settings: Settings, create_api: ApiFactory) -> int:
     """Serve requests until SIGTERM, and return the exit code.
 
     Raises:
-        CannotListenError: The address is in use, or is not an address of this host.
+        CannotListenError: An address is in use, or is not an address of this machine.
     """
-    listening = listen(settings)
+    variables = "TXPLATFORM_API_HOST and TXPLATFORM_API_PORT"
+    listening = listen(settings.api_host, settings.api_port, variables)
     port = listening.getsockname()[1]
 
     def on_ready() -> None:
-        print(f"txplatform ready: http://{settings.api_host}:{port}", file=sys.stderr, flush=True)  # noqa: T201
+        host = f"[{settings.api_host}]" if ":" in settings.api_host else settings.api_host
+        print(f"txplatform ready: http://{host}:{port}", file=sys.stderr, flush=True)  # noqa: T201
 
     configure_logging(settings)
     if settings.api_processes == 1:
         return _serve_one(create_api, listening, 0, on_ready)
     return _supervise(create_api, listening, settings.api_processes, on_ready)
-
-
-def listen(settings: Settings) -> socket.socket:
-    """Return a listening socket on the configured address.
-
-    Raises:
-        CannotListenError: The address is in use, or is not an address of this host.
-    """
-    family = socket.AF_INET6 if ":" in settings.api_host else socket.AF_INET
-    listening = socket.socket(family)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((settings.api_host, settings.api_port))
-    except OSError as error:
-        raise CannotListenError(
-            f"Cannot listen on {settings.api_host}:{settings.api_port}.",
-            why=f"{error.strerror}.",
-            next_step="Set TXPLATFORM_API_HOST and TXPLATFORM_API_PORT, or stop the other process.",
-        ) from error
-    listening.listen(_BACKLOG)
-    listening.set_inheritable(True)
-    return listening
 
 
 def _serve_one(
@@ -126,7 +100,12 @@ def _serve_one(
     api = create_api(settings, index)
     if settings.metrics_port is not None:
         # Each process serves its own metrics on its own port.
-        start_http_server(settings.metrics_port + index, registry=api.services.registry)
+        port = settings.metrics_port + index
+        variables = "TXPLATFORM_HEALTH_HOST and TXPLATFORM_METRICS_PORT"
+        serve_pages(
+            listen(settings.health_host, port, variables),
+            lambda _: metrics_page(api.services.registry),
+        )
     code = serve_api(api, listening, on_ready)
     export_last_spans()
     return code
@@ -153,7 +132,7 @@ def serve_api(api: Api, listening: socket.socket, on_ready: Callable[[], None]) 
         server_header=False,
         log_config=None,
         timeout_graceful_shutdown=_SHUTDOWN_S,
-        timeout_keep_alive=75,
+        timeout_keep_alive=api.services.settings.api_keep_alive_s,
     )
     server = _Server(config, api.services.stopping, on_ready)
     for signal_number in (signal.SIGTERM, signal.SIGINT):

@@ -13,7 +13,7 @@ deferred: they are stored and tried again later (`deferred_messages.py`). Other 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
@@ -72,19 +72,36 @@ class InboundBatch:
     moves: Sequence[Move]
     now: datetime
 
+    def with_messages(
+        self, parsed_messages: Sequence[ParsedMessage], moves: Sequence[Move]
+    ) -> "InboundBatch":
+        """Return a part of the batch, or the batch with messages parsed in another way."""
+        return replace(self, parsed_messages=parsed_messages, moves=moves)
+
 
 def process(
-    connection: psycopg.Connection, cache: AccountCache, batch: InboundBatch
+    connection: psycopg.Connection,
+    cache: AccountCache,
+    batch: InboundBatch,
+    *,
+    withhold: bool = False,
 ) -> tuple[list[MessageOutcome], UnitOfWork]:
     """Process a batch and commit.
 
     Accounts leave the cache until the commit, so the cache never holds uncommitted state.
+
+    Args:
+        connection: A connection outside a transaction.
+        cache: The cache of accounts.
+        batch: The messages.
+        withhold: True to store no contents, and neither account nor business key.
 
     Returns:
         The outcome of each message, in order, and the committed unit of work.
 
     Raises:
         FencedError: Another consumer has moved a position; nothing is stored.
+        psycopg.Error: A statement failed; nothing is stored. See `isolation.py` if it is `REFUSED`.
     """
     messages = [parsed.message for parsed in batch.parsed_messages]
     work = UnitOfWork(cache)
@@ -124,8 +141,10 @@ def process(
                 )
             ],
         )
+        if withhold:
+            outcomes = [each._replace(account_id=None, business_key=None) for each in outcomes]
         traceparents = [parsed.traceparent for parsed in batch.parsed_messages]
-        record(connection, messages, hmacs, traceparents, outcomes)
+        record(connection, messages, hmacs, traceparents, outcomes, withhold=withhold)
         advance(connection, batch.cluster_id, batch.moves)
     work.cache_accounts()
     return outcomes, work

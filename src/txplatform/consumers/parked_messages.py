@@ -9,11 +9,12 @@ from txplatform.consumers.parsing import read_message
 from txplatform.consumers.payments_elsewhere import PaymentsElsewhere
 from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.contracts.inbound_resolutions import RetryResponse
+from txplatform.database import REFUSED, describe_refusal
 from txplatform.database_clock import database_time
 from txplatform.errors import TxPlatformError
 from txplatform.eventstore.statements import LOCK_LOG
 from txplatform.inbox.contents import content_hmac, read_content_secret
-from txplatform.inbox.message import MessageOutcome, Resolver
+from txplatform.inbox.message import REFUSED_BY_DATABASE, MessageOutcome, Resolver
 from txplatform.inbox.parking import find_discarded
 from txplatform.inbox.reader import StoredMessage, parked_ids, stored_message
 from txplatform.inbox.writer import discard, settle
@@ -40,13 +41,14 @@ class ContentsDroppedError(TxPlatformError):
 
 
 class ContentsWithheldError(TxPlatformError):
-    """The message held a card number, so the contents to retry were not stored."""
+    """The contents to retry were not stored: they held a card number, or were refused."""
 
 
 def retry_message(connection: psycopg.Connection, message_id: int, by: Resolver) -> MessageOutcome:
     """Process a parked or deferred message again; if rejected, the message is parked.
 
-    If a copy was discarded meanwhile, the message is discarded too.
+    If a copy was discarded meanwhile, the message is discarded too. If the database refuses a value
+    of the message, it is parked.
 
     Raises:
         NoSuchMessageError: The inbox has no message with this id.
@@ -55,14 +57,27 @@ def retry_message(connection: psycopg.Connection, message_id: int, by: Resolver)
         ContentsDroppedError: The message's contents were dropped.
         Exception: The account still fails; nothing is stored.
     """
+    try:
+        return _retry(connection, message_id, by)
+    except REFUSED as error:
+        why = describe_refusal(error)
+    outcome = MessageOutcome(MessageStatus.PARKED, reason=REFUSED_BY_DATABASE, detail=why)
+    with connection.transaction():
+        connection.execute(LOCK_LOG)
+        _unsettled(connection, message_id)
+        settle(connection, message_id, outcome, by)
+    return outcome
+
+
+def _retry(connection: psycopg.Connection, message_id: int, by: Resolver) -> MessageOutcome:
     with connection.transaction():
         connection.execute(LOCK_LOG)
         stored = _unsettled(connection, message_id)
         if stored.summary.withheld:
             raise ContentsWithheldError(
                 "The message cannot be retried.",
-                why="It held a card number, so its contents were not stored.",
-                next_step="Have it sent again without the card number, then discard it.",
+                why="Its contents were not stored: they held a card number or were refused.",
+                next_step="Have it sent again without that, then discard it.",
             )
         if not stored.has_contents:
             raise ContentsDroppedError(

@@ -14,9 +14,10 @@ from confluent_kafka import KafkaException
 from prometheus_client import CollectorRegistry
 
 from txplatform.consumers.assignment import Assignment
-from txplatform.consumers.batch_processor import InboundBatch, process
+from txplatform.consumers.batch_processor import InboundBatch
 from txplatform.consumers.broker import Broker, Polled
 from txplatform.consumers.deferred_messages import Deferred, retry_deferred
+from txplatform.consumers.isolation import Processed, process_in_parts
 from txplatform.consumers.metrics import ConsumerMetrics
 from txplatform.consumers.parsing import read_message
 from txplatform.consumers.reporting import health_of, log_outcomes
@@ -49,7 +50,7 @@ _STUCK_AFTER_S = 15.0
 _FIRST_BACK_OFF_S = 0.2
 _LONGEST_BACK_OFF_S = 5.0
 
-_TRANSIENT = (FencedError, KafkaException, *PASSING_FAULTS)
+_TRANSIENT = (FencedError, KafkaException, psycopg.Error, UnicodeError, *PASSING_FAULTS)
 """Any other exception is a bug or a misconfiguration, and ends the process."""
 
 
@@ -148,17 +149,23 @@ class InboundConsumer:
         now = self._clock.now()
         with traced_messages(self._tracer, parsed_messages) as traced:
             batch = InboundBatch(assignment.origin.cluster_id, traced, moves, now)
-            outcomes, work = process(connection, self._cache, batch)
-        assignment.apply_moves(moves)
+            for done in process_in_parts(connection, self._cache, batch):
+                self._note(done, monotonic() - started, broker, assignment)
+                started = monotonic()
+
+    def _note(self, done: Processed, took_s: float, broker: Broker, assignment: Assignment) -> None:
+        """Note a batch, or a part of one, that was committed."""
+        batch, outcomes, work = done
+        assignment.apply_moves(batch.moves)
         statuses = [outcome.status for outcome in outcomes]
-        topics = [message.topic for message in messages]
-        self._metrics.count_batch(zip(topics, statuses, strict=True), monotonic() - started)
+        topics = [parsed.message.topic for parsed in batch.parsed_messages]
+        self._metrics.count_batch(zip(topics, statuses, strict=True), took_s)
         log_outcomes(self._log, batch, outcomes, work)
         if work.failed or MessageStatus.PARKED in statuses:
             self._check_at = min(self._check_at, monotonic() + _CHECK_SOON_S)
         every = self._settings.snapshot_every_events
         take_snapshots(self._connected(), work.accounts, work.events, every=every)
-        broker.note({PartitionKey(m.topic, m.partition): m.next_offset for m in moves})
+        broker.note({PartitionKey(m.topic, m.partition): m.next_offset for m in batch.moves})
 
     def _back_off(self, fault: Exception, assignment: Assignment) -> None:
         """Stop reading for a while, but keep polling to remain a member of the group.

@@ -14,7 +14,7 @@ from typing import Any
 
 import psycopg
 
-from txplatform.database import PASSING_FAULTS, Database
+from txplatform.database import PASSING_FAULTS, REFUSED, Database
 from txplatform.database_clock import DatabaseClock
 from txplatform.decisions.appender import Appender
 from txplatform.decisions.errors import QueueFullError
@@ -134,6 +134,9 @@ class Lane:
                 batch = []
                 again = _in_time(again, TimeoutError("every attempt had a conflict"))
                 self._queue.extendleft(reversed(again))
+            except REFUSED as error:
+                await self._isolate(batch, error)
+                return
             except PASSING_FAULTS as error:
                 self.progress.fail(error)
                 self._faults.failed(error)
@@ -143,15 +146,18 @@ class Lane:
                     await asyncio.sleep(retry_s)
                 retry_s = min(2 * retry_s, _RETRY_MOST_S)
             except Exception as error:  # noqa: BLE001  # every request gets a response
-                await self._start_over(batch)
-                if len(batch) == 1:
-                    self._log.exception("request failed", stream=batch[0].stream)
-                    batch[0].fail(error)
-                    return
-                # Any of the requests may be the cause, so each is attempted alone.
-                for request in batch:
-                    await self._run_batch([request])
+                await self._isolate(batch, error)
                 return
+
+    async def _isolate(self, batch: list[LaneRequest[Any]], error: Exception) -> None:
+        """Attempt each request of a failed batch alone, since any of them may be the cause."""
+        await self._start_over(batch)
+        if len(batch) == 1:
+            self._log.error("request failed", stream=batch[0].stream, exc_info=error)
+            batch[0].fail(error)
+            return
+        for request in batch:
+            await self._run_batch([request])
 
     async def _commit(self, batch: Sequence[LaneRequest[Any]]) -> list[LaneRequest[Any]]:
         started = perf_counter()

@@ -31,6 +31,7 @@ from txplatform.doctor.lag import (
     check_overdue_holds,
     check_projector,
     check_publisher,
+    check_skipped_events,
 )
 from txplatform.doctor.topics import check_topic_settings, check_topics
 from txplatform.pluralize import pluralize
@@ -47,6 +48,7 @@ DATABASE_CHECKS: tuple[Callable[[psycopg.Connection], Iterator[Finding]], ...] =
     check_clock,
     check_api_keys,
     check_projector,
+    check_skipped_events,
     check_publisher,
     check_overdue_holds,
     check_parked_changes,

@@ -15,6 +15,7 @@ from txplatform.doctor.finding import Finding, failed, ok, warning
 from txplatform.inbox.positions import PartitionKey, all_positions, fault_of
 from txplatform.pluralize import pluralize
 from txplatform.projections import PROJECTIONS
+from txplatform.projections.projection import skipped_events
 from txplatform.publisher.runner import FEEDS
 
 SLOW_S = 10
@@ -42,6 +43,21 @@ WHERE held > 0 AND expires_at IS NOT NULL AND expires_at <= (SELECT decision_clo
 def check_projector(connection: psycopg.Connection) -> Iterator[Finding]:
     """Measure the lag of each read model."""
     return _log_lags(connection, "project", "projection", [each.name for each in PROJECTIONS])
+
+
+def check_skipped_events(connection: psycopg.Connection) -> Iterator[Finding]:
+    """Fail if a read model lacks events that the database refused."""
+    found = {each.name: skipped_events(connection, each.name) for each in PROJECTIONS}
+    lacking = {name: skipped for name, skipped in found.items() if skipped.number}
+    if not lacking:
+        yield ok("skipped events", "No read model lacks an event.")
+    for name, skipped in lacking.items():
+        yield failed(
+            "skipped events",
+            f"{name} lacks {pluralize(skipped.number, 'event')} that the database refused, the "
+            f"first at log position {skipped.first}.",
+            f"The table skipped_events says why. Run `txplatform rebuild {name}`.",
+        )
 
 
 def check_publisher(connection: psycopg.Connection) -> Iterator[Finding]:

@@ -18,11 +18,11 @@ import psycopg
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from typing_extensions import override
 
-from txplatform.database import Database
+from txplatform.database import REFUSED, Database
 from txplatform.database_clock import DatabaseClock
 from txplatform.domain.account import DecisionContext
 from txplatform.domain.cause import CommandOrigin, PartCause
-from txplatform.domain.ids import AccountId, account_of
+from txplatform.domain.ids import AccountId, account_of, account_stream
 from txplatform.domain.requests import HoldExpiry
 from txplatform.eventstore.query import run_queries
 from txplatform.following.follower import Follower
@@ -55,7 +55,7 @@ class _Handled:
         expired: The number of holds expired in this pass.
         settled: Handled holds, to be skipped as long as the read model lists them.
         again: Holds whose append conflicted in this pass; the next pass retries them.
-        unreadable: Accounts that cannot be read.
+        unreadable: Accounts that cannot be read, or whose expiry the database refuses.
     """
 
     expired: int = 0
@@ -131,12 +131,21 @@ class HoldExpirer(Follower):
         now: datetime,
         handled: _Handled,
     ) -> None:
-        work, again = _expire_holds(connection, holds, now)
-        for stream, error in work.failed.items():
+        try:
+            work, again = _expire_holds(connection, holds, now)
+        except REFUSED as error:
+            if len(holds) > 1:
+                middle = len(holds) // 2
+                self._expire(connection, holds[:middle], now, handled)
+                self._expire(connection, holds[middle:], now, handled)
+                return
+            work, again = UnitOfWork(), []
+            work.fail(account_stream(holds[0].account_id), error)
+        for stream, why in work.failed.items():
             account_id = account_of(stream)
             handled.unreadable.add(account_id)
             self._log.error(
-                "account cannot be read, its holds remain", account=account_id, exc_info=error
+                "account cannot be decided on, its holds remain", account=account_id, exc_info=why
             )
         self._expired.inc(len(work.events))
         if work.events:
@@ -153,7 +162,7 @@ class HoldExpirer(Follower):
         if unreadable:
             count, first = len(unreadable), min(unreadable)
             self.report(
-                f"{count} accounts cannot be read, run `txplatform verify`; one is {first}",
+                f"{count} accounts cannot be decided on, run `txplatform verify`; one is {first}",
                 ready=False,
             )
         else:

@@ -43,6 +43,10 @@ class Contents(NamedTuple):
     withheld: bool
 
 
+NOTHING = Contents(None, (), None, withheld=True)
+"""The contents of a message of which nothing may be kept."""
+
+
 def read_content_secret(connection: psycopg.Connection[Any]) -> bytes:
     """Return the installation's key for HMACs of message contents."""
     row = connection.execute(_READ_SECRET).fetchone()

@@ -24,6 +24,10 @@ account can be decided on. If it cannot be tried again, it is parked for the sam
 """
 
 
+REFUSED_BY_DATABASE = "refused_by_database"
+"""The reason for parking a message of which PostgreSQL refuses a value."""
+
+
 class ReceivedMessage(NamedTuple):
     """A message as Kafka delivered it.
 

@@ -13,7 +13,7 @@ import psycopg
 
 from txplatform.eventstore.statements import column_arrays, row_equals
 from txplatform.inbox.alarms import alarms_until
-from txplatform.inbox.contents import keepable
+from txplatform.inbox.contents import NOTHING, keepable
 from txplatform.inbox.message import Headers, MessageOutcome, ReceivedMessage, Resolver
 
 INSERT = """
@@ -86,22 +86,26 @@ WHERE id = %s
 """
 
 
-def record(
+def record(  # noqa: PLR0913  # the last one has a default
     connection: psycopg.Connection,
     messages: Sequence[ReceivedMessage],
     hmacs: Sequence[bytes],
     traceparents: Sequence[str],
     outcomes: Sequence[MessageOutcome],
+    *,
+    withhold: bool = False,
 ) -> None:
     """Insert a row for each message with its trace context and outcome.
 
     A message that is stored already keeps its row, unless it takes effect only now. Contents that
-    hold a card number are left out. The caller is in a transaction and holds the log's lock.
+    hold a card number are left out; if `withhold` is true, all contents. The caller is in a
+    transaction and holds the log's lock.
     """
     if not messages:
         return
     *origin, keys, headers, bodies = column_arrays(messages)
-    keys, headers, bodies, withheld = column_arrays(list(map(keepable, keys, headers, bodies)))
+    kept = [NOTHING] * len(messages) if withhold else list(map(keepable, keys, headers, bodies))
+    keys, headers, bodies, withheld = column_arrays(kept)
     statuses, account_ids, business_keys, *details, flags = column_arrays(outcomes)
     columns = [
         *origin,

@@ -12,7 +12,7 @@ GRANT UPDATE (
     resolved_by, resolution, parked_number, alarms_until
 ) ON inbound_messages TO txplatform_service;
 GRANT USAGE ON SEQUENCE parked_numbers TO txplatform_service;
-GRANT SELECT, INSERT ON ruleset_events, shadow_disagreements TO txplatform_service;
+GRANT SELECT, INSERT ON ruleset_events, shadow_disagreements, skipped_events TO txplatform_service;
 GRANT SELECT, INSERT, UPDATE ON api_keys, checkpoints, shadowings, transactions, payments TO txplatform_service;
 GRANT SELECT, INSERT, DELETE ON waiting_advices TO txplatform_service;
 GRANT SELECT, INSERT, UPDATE, DELETE ON inbound_positions TO txplatform_service;

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar, LiteralString
+from typing import Any, ClassVar, LiteralString, NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -84,6 +84,34 @@ def next_range(
     rows = connection.execute(_NEXT_RANGE, (after, limit, last), prepare=True).fetchall()
     ((upto, events),) = rows
     return upto, events
+
+
+class SkippedEvents(NamedTuple):
+    """The events that a read model lacks, since the database refused them.
+
+    Attributes:
+        first: The log position of the first one; None if there is none.
+    """
+
+    number: int
+    first: int | None
+
+
+_SKIP = """
+INSERT INTO skipped_events (projection, position, why) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING
+"""
+_SKIPPED = "SELECT count(*), min(position) FROM skipped_events WHERE projection = %s"
+
+
+def skip_event(connection: psycopg.Connection, name: str, position: int, why: str) -> None:
+    """Record that a read model lacks an event; the caller moves the checkpoint past it."""
+    connection.execute(_SKIP, (name, position, why))
+
+
+def skipped_events(connection: psycopg.Connection, name: str) -> SkippedEvents:
+    """Return the events that the read model with this name lacks."""
+    ((number, first),) = connection.execute(_SKIPPED, (name,)).fetchall()
+    return SkippedEvents(number, first)
 
 
 def fold(

@@ -12,7 +12,7 @@ from typing import LiteralString
 import psycopg
 from psycopg import sql
 
-from txplatform.database import Database
+from txplatform.database import REFUSED, Database, describe_refusal
 from txplatform.errors import TxPlatformError
 from txplatform.following.leader_lock import LeaderLock
 from txplatform.projections.projection import Projection, checkpoint_of, fold, next_range
@@ -63,7 +63,8 @@ def rebuild(
         advance: Called with the number of events read since the last call.
 
     Raises:
-        RebuildError: Another process is rebuilding the read model, or reads blocked the swap.
+        RebuildError: Another process is rebuilding the read model, reads blocked the swap, or the
+            database refuses an event.
         psycopg.Error: The database failed; the live table is unchanged.
     """
     with owner.connect() as connection:
@@ -121,6 +122,9 @@ SELECT format('ALTER INDEX %%I RENAME TO %%I', relname, replace(relname, %(next)
 FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
 WHERE indrelid = to_regclass(%(live)s)
 """
+
+
+_END_SKIPPED = "DELETE FROM skipped_events WHERE projection = %s AND position <= %s"
 
 
 class _Build:
@@ -191,14 +195,26 @@ class _Build:
         self._execute("ALTER TABLE {next} RENAME TO {live}")
         self._execute_generated(_RENAME_INDEXES)
         checkpoint.move(self._connection, before=before, to=max(before, self.position))
+        self._connection.execute(_END_SKIPPED, (self._projection.name, self.position))
 
     def _fold_batch(self, upto: int | None) -> int:
         last, events = next_range(self._connection, self.position, _BATCH_EVENTS, last=upto)
         if last is not None:
-            fold(self._connection, self._projection, self.next_table, self.position, last)
+            self._fold(last)
             self.position = last
             self._advance(events)
         return events
+
+    def _fold(self, last: int) -> None:
+        try:
+            fold(self._connection, self._projection, self.next_table, self.position, last)
+        except REFUSED as error:
+            raise RebuildError(
+                f"{self._projection.name} cannot be rebuilt: the database refuses an event between"
+                f" the log positions {self.position + 1} and {last}.",
+                why=describe_refusal(error),
+                next_step="The live table is unchanged. Run `txplatform verify`, and report this.",
+            ) from error
 
     def _execute(self, statement: LiteralString) -> None:
         names = {name: sql.Identifier(table) for name, table in self._tables.items()}

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 import psycopg
 
+from txplatform.inbox.message import REFUSED_BY_DATABASE
 from txplatform.inbox.reader import StoredMessage, parked_after
-from txplatform.publisher.dead_letters import DEAD_LETTER_TOPICS, WITHHELD, dead_letter
+from txplatform.publisher.dead_letters import DEAD_LETTER_TOPICS, WITHHELD, About, dead_letter
 from txplatform.publisher.feed import Batch, Record
 
 BATCH_MESSAGES = 50
@@ -38,6 +39,10 @@ class ParkedMessages:
         return int(row[0]) if row else 0
 
 
+def _withheld(reason: str | None) -> About:
+    return {"dlq_withheld": reason} if reason == REFUSED_BY_DATABASE else WITHHELD
+
+
 def _record(message: StoredMessage) -> Record:
     received, summary = message.received, message.summary
     return dead_letter(
@@ -51,6 +56,6 @@ def _record(message: StoredMessage) -> Record:
             "dlq_partition": received.partition,
             "dlq_offset": received.offset,
             "inbound_id": summary.id,
-            **(WITHHELD if summary.withheld else {}),
+            **(_withheld(summary.reason) if summary.withheld else {}),
         },
     )

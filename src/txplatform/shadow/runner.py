@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from txplatform.database import Database
+from txplatform.database import REFUSED, Database, describe_refusal
 from txplatform.domain.account import Account
 from txplatform.domain.ids import account_of
 from txplatform.domain.rulesets import RuleSet
@@ -77,7 +77,7 @@ class Shadower(Follower):
             self.report("no rule set is shadowed")
             return False
         candidate = book.rulesets[shadowing.ruleset_id].read()
-        position = self._judge(connection, shadowing, candidate)
+        position = self._judge(connection, shadowing, candidate, self._batch_events)
         if position is None:
             self._figures = {}
             self.report("stands by: another process evaluates")
@@ -89,8 +89,9 @@ class Shadower(Follower):
         return lag > 0
 
     def _judge(
-        self, connection: psycopg.Connection, shadowing: Shadowing, candidate: RuleSet
+        self, connection: psycopg.Connection, shadowing: Shadowing, candidate: RuleSet, limit: int
     ) -> int | None:
+        """Evaluate up to `limit` events; a decision that the database refuses is left out alone."""
         shadowing_id = shadowing.shadowing_id
         store.begin(connection, shadowing_id, candidate.id, shadowing.after_position)
         checkpoint = store.checkpoint_of(shadowing_id)
@@ -98,14 +99,24 @@ class Shadower(Follower):
             before = checkpoint.try_to_lock(connection)
             if before is None:
                 return None
-            events = read_log(connection, before, self._batch_events)
+            events = read_log(connection, before, limit)
             if (until := shadowing.until_position) is not None:
                 events = [logged for logged in events if logged.position <= until]
             if not events:
                 return before
             accounts = self._accounts(connection, events)
             judged = judge_events(events, accounts, candidate)
-            store.record(connection, shadowing_id, judged)
+            try:
+                with connection.transaction():
+                    store.record(connection, shadowing_id, judged)
+            except REFUSED as error:
+                if len(events) > 1:
+                    return self._judge(connection, shadowing, candidate, len(events) // 2)
+                self._log.error(
+                    "disagreement not stored",
+                    log_position=events[0].position,
+                    why=describe_refusal(error),
+                )
             checkpoint.move(connection, before=before, to=events[-1].position)
         self._cache.keep(accounts.values())
         self._count(candidate.id, judged)
