@@ -12,6 +12,7 @@ from typing import Protocol
 
 from prometheus_client import CollectorRegistry, generate_latest
 
+from txplatform.errors import TxPlatformError
 from txplatform.health import Health
 from txplatform.process_setup import collect_seldom, stop_requests
 from txplatform.telemetry import logger
@@ -53,6 +54,9 @@ def run_parts(
     def run(part: Part) -> None:
         try:
             part.run(stop)
+        except TxPlatformError as error:  # its words say what to do
+            log.error("part died", part=part.name, error=str(error))  # noqa: TRY400
+            failed.append(part.name)
         except Exception:
             log.exception("part died", part=part.name)
             failed.append(part.name)
