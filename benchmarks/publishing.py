@@ -24,6 +24,7 @@ from txplatform.domain.ids import AccountId, TransactionId, account_stream
 from txplatform.domain.requests import Merchant, Opening, Purchase
 from txplatform.eventstore.log import last_position
 from txplatform.eventstore.query import run_queries
+from txplatform.kafka import ReportedCauses
 from txplatform.process_setup import collect_seldom
 from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.publisher.delivery import producer_config
@@ -75,7 +76,7 @@ def _bare(settings: Settings, records: Sequence[Record]) -> float:
             raise RuntimeError(error)
         delivered += 1
 
-    producer = Producer(producer_config(settings))
+    producer = Producer(producer_config(settings, ReportedCauses()))
     for record in records[:1]:  # connects before the clock starts
         producer.produce(record.topic, record.body, record.key)
         producer.flush()

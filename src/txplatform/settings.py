@@ -5,13 +5,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Literal, TypeVar
 
 import psycopg
 from dotenv import dotenv_values
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, FilePath, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -77,14 +76,16 @@ class KafkaSettings(BaseSettings):
         description="For the SASL protocols: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.",
     )
     kafka_sasl_username: str | None = Field(default=None, description="SASL user name.")
-    kafka_sasl_password: SecretStr | None = Field(default=None, description="SASL password.")
-    kafka_ssl_ca_location: Path | None = Field(
+    kafka_sasl_password: SecretStr | None = Field(
+        default=None, description="SASL password.", validate_default=True
+    )
+    kafka_ssl_ca_location: FilePath | None = Field(
         default=None, description="File with the CA certificate of the brokers."
     )
-    kafka_ssl_certificate_location: Path | None = Field(
+    kafka_ssl_certificate_location: FilePath | None = Field(
         default=None, description="File with this client's certificate."
     )
-    kafka_ssl_key_location: Path | None = Field(
+    kafka_ssl_key_location: FilePath | None = Field(
         default=None, description="File with this client's private key."
     )
 
@@ -101,6 +102,19 @@ class KafkaSettings(BaseSettings):
         assert isinstance(env_settings, EnvSettingsSource)
         env_settings.env_vars = own_variables(env_settings.env_vars)
         return init_settings, env_settings, dotenv_settings, file_secret_settings
+
+    @field_validator("kafka_sasl_password")
+    @classmethod
+    def _is_complete(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        given = info.data  # only the valid settings
+        if given.get("kafka_security_protocol", "").startswith("SASL") and not (
+            value and given.get("kafka_sasl_mechanism") and given.get("kafka_sasl_username")
+        ):
+            raise ValueError(
+                "the SASL protocols need TXPLATFORM_KAFKA_SASL_MECHANISM, "
+                "TXPLATFORM_KAFKA_SASL_USERNAME and TXPLATFORM_KAFKA_SASL_PASSWORD"
+            )
+        return value
 
 
 class Settings(KafkaSettings):

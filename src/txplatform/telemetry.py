@@ -9,6 +9,7 @@ from time import monotonic
 
 import structlog
 from structlog.typing import FilteringBoundLogger
+from typing_extensions import override
 
 from txplatform.process_metrics import VERSION
 from txplatform.random_ids import random_id
@@ -18,6 +19,38 @@ REPEATED_EVERY_S = 60
 """The interval at which a lasting fault is logged again."""
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+_NUMBER = re.compile(r"\d+")
+
+
+class RepeatsFilter(logging.Filter):
+    """Leaves out a library's lines that repeat, except once a minute with their number.
+
+    Numbers in the lines may differ. A Kafka client writes fifty lines a second while brokers are
+    away.
+    """
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._written: dict[tuple[str, str], tuple[float, int]] = {}
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether to write the line; called with the handler's lock held."""
+        if record.exc_info:
+            return True
+        now, line = self._clock(), (record.name, _NUMBER.sub("", record.getMessage()))
+        written_at, left_out = self._written.get(line, (-math.inf, 0))
+        if now - written_at < REPEATED_EVERY_S:
+            self._written[line] = written_at, left_out + 1
+            return False
+        old = now - 2 * REPEATED_EVERY_S
+        self._written = {each: seen for each, seen in self._written.items() if seen[0] > old}
+        self._written[line] = now, 0
+        if left_out:
+            record.msg, record.args = f"{record.getMessage()} (repeated {left_out} times)", ()
+        return True
 
 
 def configure_logging(settings: Settings) -> None:
@@ -42,6 +75,7 @@ def configure_logging(settings: Settings) -> None:
     )
     # Libraries that use the standard library's logging get the same format.
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(RepeatsFilter())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared)
     )
@@ -64,8 +98,15 @@ def log_start(command: str, settings: Settings) -> None:
 class FaultLog:
     """Logs a fault that lasts: when it begins, then every minute with a count, and when it ends."""
 
-    def __init__(self, log: FilteringBoundLogger, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self,
+        log: FilteringBoundLogger,
+        clock: Callable[[], float] = monotonic,
+        *,
+        line: str = "cannot continue, will retry",
+    ) -> None:
         self._log = log
+        self._line = line
         self._clock = clock
         self._logged_at: dict[str, float] = {}
         """The time at which each error of the current fault was logged last."""
@@ -88,9 +129,9 @@ class FaultLog:
         self._logged_at[text] = now
         times = {"times": self._times} if self._times > 1 else {}
         if unexpected:
-            self._log.error("cannot continue, will retry", exc_info=error, **times)
+            self._log.error(self._line, exc_info=error, **times)
         else:
-            self._log.warning("cannot continue, will retry", error=text, **times)
+            self._log.warning(self._line, error=text, **times)
 
     def succeeded(self) -> None:
         """Log the end of the fault, if there was one."""

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from prometheus_client import CollectorRegistry
 
+from txplatform.errors import TxPlatformError
 from txplatform.health import Health
 from txplatform.listening import Page, metrics_page, serve_pages
 from txplatform.process_setup import collect_seldom, stop_requests
@@ -54,6 +55,9 @@ def run_parts(
     def run(part: Part) -> None:
         try:
             part.run(stop)
+        except TxPlatformError as error:  # its words say what to do
+            log.error("part died", part=part.name, error=str(error))  # noqa: TRY400
+            failed.append(part.name)
         except Exception:
             log.exception("part died", part=part.name)
             failed.append(part.name)

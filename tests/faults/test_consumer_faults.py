@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 import psycopg
 import pytest
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from harness.inbound import (
@@ -28,14 +28,17 @@ from harness.inbound import (
     settings_for,
     wait_for_messages,
 )
-from harness.kafka import Broker, recreate_topics
+from harness.kafka import Broker as KafkaBroker
+from harness.kafka import recreate_topics
 from harness.ports import free_port
 from harness.postgres import PostgresServer, TestDatabase
 from harness.processes import Command
 from harness.waiting import wait_until
-from txplatform.consumers.broker import topic_ids
+from txplatform.consumers.broker import Broker
 from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.contracts.messages import INBOUND
+from txplatform.kafka import BrokersError
+from txplatform.settings import Settings
 
 ACCOUNTS = [f"acc-{n}" for n in range(20)]
 PAYMENTS = 200
@@ -234,7 +237,7 @@ def test_a_consumer_frozen_with_the_logs_lock_delays_others_only_briefly(
 
 @pytest.mark.long
 def test_the_consumer_waits_for_a_broker_that_is_away(
-    own_kafka: Broker, database: TestDatabase
+    own_kafka: KafkaBroker, database: TestDatabase
 ) -> None:
     """It is not ready meanwhile, and a stop does not wait for the broker."""
     port = free_port()
@@ -254,21 +257,29 @@ def test_the_consumer_waits_for_a_broker_that_is_away(
 
 
 def test_a_broker_that_freezes_before_it_returns_topic_ids_is_a_transient_fault(
-    own_kafka: Broker,
+    own_kafka: KafkaBroker,
 ) -> None:
-    """The client raises its own error; any other exception would end the consumer."""
-    admin = AdminClient({"bootstrap.servers": own_kafka.bootstrap, "log_level": 0})
-    assert all(topic_ids(admin, list(INBOUND)).values())
-    own_kafka.freeze()
-    with pytest.raises(KafkaException):
-        topic_ids(admin, list(INBOUND))
-    own_kafka.thaw()
-    assert all(topic_ids(admin, list(INBOUND)).values())
+    """Any other exception would end the consumer."""
+    settings = Settings(
+        _env_file=None,
+        database_url="postgresql://nowhere",
+        kafka_bootstrap_servers=own_kafka.bootstrap,
+    )
+    broker = Broker(settings)
+    try:
+        assert broker.topics(list(INBOUND)).ids.keys() == INBOUND.keys()
+        own_kafka.freeze()
+        with pytest.raises(BrokersError):
+            broker.topics(list(INBOUND))
+        own_kafka.thaw()
+        assert all(broker.topics(list(INBOUND)).ids.values())
+    finally:
+        broker.leave()
 
 
 @pytest.mark.long
 def test_i8_partitions_without_a_leader_are_reported_and_the_others_read(
-    own_kafka: Broker, database: TestDatabase
+    own_kafka: KafkaBroker, database: TestDatabase
 ) -> None:
     """They lose their leader before or during reading. When they have one, they are read again."""
     sender = Sender(own_kafka.bootstrap)

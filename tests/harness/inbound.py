@@ -116,8 +116,10 @@ def status_changed(status: str, version: int) -> Body:
 class Sender:
     """A producer that sends inbound messages as another team would."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self._producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True})
+    def __init__(self, bootstrap: str, **more: str) -> None:
+        self._producer = Producer(
+            {"bootstrap.servers": bootstrap, "enable.idempotence": True, **more}
+        )
 
     def send(self, topic: str, body: Body, **headers: str) -> None:
         """Send a body keyed by its account id; underscores in header names become hyphens."""

@@ -1,4 +1,4 @@
-"""A private Apache Kafka broker from Maven Central, on free ports, that tests may break."""
+"""Private Apache Kafka brokers from Maven Central, on free ports, that tests may break."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -31,6 +32,9 @@ from harness.waiting import wait_until
 
 _POM = Path(__file__).parent / "kafka.xml"
 _LIBS = Path(__file__).parents[2] / ".cache" / "kafka-4.1.0"
+_SMALL = ("-Xmx192m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+"""Options of a JVM with the cheaper compiler and garbage collector."""
+
 _CLUSTER_ID = "dHhwbGF0Zm9ybS10ZXN0cw"
 MISSING = (
     "needs Java 17 and Maven for a Kafka broker of its own, or TXPLATFORM_TEST_KAFKA=host:port"
@@ -43,27 +47,49 @@ def can_start_broker() -> bool:
 
 
 class Broker:
-    """A single broker in KRaft mode, with two log directories that stand for disks.
+    """A broker and controller in KRaft mode, with two log directories that stand for disks.
 
     Args:
         advertised_port: The port that clients are sent to, such as that of a relay; by default the
             broker's own.
+        node: The node's number in its cluster.
+        controller_ports: The controllers' ports by node; by default, this is the only node.
+        properties: Properties of the broker that replace the defaults.
+        client: librdkafka's properties with which to see whether the broker responds.
+        small: Start in half the CPU time and with less memory, but work more slowly.
     """
 
-    def __init__(self, advertised_port: int | None = None) -> None:
+    def __init__(  # noqa: PLR0913  # given by name
+        self,
+        advertised_port: int | None = None,
+        *,
+        node: int = 1,
+        controller_ports: Mapping[int, int] | None = None,
+        properties: Mapping[str, str] | None = None,
+        client: Mapping[str, str] | None = None,
+        small: bool = False,
+    ) -> None:
         self._root = Path(tempfile.mkdtemp(prefix="txplatform-kafka-"))
         self._disks = [self._root / "disk-1", self._root / "disk-2"]
-        self.port, self._controller_port = free_port(), free_port()
+        self.port, self._node = free_port(), node
         self._advertised_port = advertised_port or self.port
+        self._controller_ports = controller_ports or {node: free_port()}
+        self._given, self._client = properties or {}, client or {}
+        self._machine = _SMALL if small else ("-Xmx512m",)
         self._process: subprocess.Popen[bytes] | None = None
         self.bootstrap = f"127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
+        self.launch()
+        self.wait_ready()
+        return self
+
+    def launch(self) -> None:
+        """Format the disks and start the process, without waiting until it responds."""
         _fetch_libraries()
         (self._root / "server.properties").write_text(self._properties())
         self._java("kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", self._config)
-        self.start()
-        return self
+        self._run()
 
     def __exit__(
         self,
@@ -83,11 +109,18 @@ class Broker:
 
     def start(self) -> None:
         """Start the broker and wait until it responds."""
+        self._run()
+        self.wait_ready()
+
+    def wait_ready(self) -> None:
+        """Wait until the broker responds."""
+        wait_until(self._answers, timeout_s=120, message="Kafka to respond")
+
+    def _run(self) -> None:
         with (self._root / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [*self._java_command("kafka.Kafka"), self._config], stdout=log, stderr=log
             )
-        wait_until(self._answers, timeout_s=120, message="Kafka to respond")
 
     def stop(self) -> None:
         """Stop the broker with SIGTERM and wait until it has ended."""
@@ -151,9 +184,9 @@ class Broker:
         if self._process.poll() is not None:
             raise AssertionError((self._root / "log").read_text()[-4000:])
         try:
-            AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0}).list_topics(
-                timeout=2
-            )
+            AdminClient(
+                {"bootstrap.servers": self.bootstrap, "log_level": 0, **self._client}
+            ).list_topics(timeout=2)
         except KafkaException:
             return False
         return True
@@ -163,30 +196,76 @@ class Broker:
         return str(self._root / "server.properties")
 
     def _java_command(self, main: str) -> list[str]:
-        return ["java", "-Xmx512m", "-cp", f"{_LIBS}/*", main]
+        return ["java", *self._machine, "-cp", f"{_LIBS}/*", main]
 
     def _java(self, main: str, *words: str) -> None:
         subprocess.run([*self._java_command(main), *words], check=True, capture_output=True)
 
     def _properties(self) -> str:
-        return f"""
-process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{self._controller_port}
-listeners=PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self._controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{self._advertised_port}
-controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
-log.dirs={",".join(map(str, self._disks))}
-metadata.log.dir={self._root}/metadata
-auto.create.topics.enable=false
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-transaction.state.log.num.partitions=4
-group.initial.rebalance.delay.ms=0
-"""
+        voters = ",".join(
+            f"{node}@127.0.0.1:{port}" for node, port in self._controller_ports.items()
+        )
+        controller = f"CONTROLLER://127.0.0.1:{self._controller_ports[self._node]}"
+        properties = {
+            "process.roles": "broker,controller",
+            "node.id": str(self._node),
+            "controller.quorum.voters": voters,
+            "listeners": f"CLIENT://127.0.0.1:{self.port},{controller}",
+            "advertised.listeners": f"CLIENT://127.0.0.1:{self._advertised_port}",
+            "controller.listener.names": "CONTROLLER",
+            "inter.broker.listener.name": "CLIENT",
+            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,CLIENT:PLAINTEXT",
+            "log.dirs": ",".join(map(str, self._disks)),
+            "metadata.log.dir": f"{self._root}/metadata",
+            "auto.create.topics.enable": "false",
+            "offsets.topic.replication.factor": "1",
+            "offsets.topic.num.partitions": "1",
+            "transaction.state.log.replication.factor": "1",
+            "transaction.state.log.min.isr": "1",
+            "transaction.state.log.num.partitions": "4",
+            "group.initial.rebalance.delay.ms": "0",
+            "log.cleaner.dedupe.buffer.size": "2097152",  # else 128 MB of the heap
+            **self._given,
+        }
+        return "".join(f"{name}={value}\n" for name, value in properties.items())
+
+
+class Cluster:
+    """Brokers that keep copies of each topic.
+
+    Attributes:
+        brokers: The brokers; each is also a controller.
+        bootstrap: The address of all brokers.
+    """
+
+    def __init__(self, nodes: int = 3) -> None:
+        ports = {node: free_port() for node in range(1, nodes + 1)}
+        copies = {
+            name: str(nodes)
+            for name in (
+                "default.replication.factor",
+                "offsets.topic.replication.factor",
+                "transaction.state.log.replication.factor",
+            )
+        }
+        # A broker that was killed is noticed sooner than by default.
+        soon = {"broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "1000"}
+        self.brokers = [
+            Broker(node=node, controller_ports=ports, properties=copies | soon, small=True)
+            for node in ports
+        ]
+        self.bootstrap = ",".join(broker.bootstrap for broker in self.brokers)
+
+    @contextmanager
+    def running(self) -> Iterator[Self]:
+        """Run all brokers until the context ends."""
+        with ExitStack() as stack:
+            for broker in self.brokers:
+                stack.push(broker.__exit__)
+                broker.launch()
+            for broker in self.brokers:
+                broker.wait_ready()
+            yield self
 
 
 def _fetch_libraries() -> None:
@@ -218,6 +297,7 @@ def recreate_topics(
     names: Iterable[str],
     *,
     partitions: int = 4,
+    copies: int = 1,
     config: dict[str, str] | None = None,
 ) -> None:
     """Delete these topics if they exist, and create them."""
@@ -230,7 +310,7 @@ def recreate_topics(
         wait_until(
             lambda: not present_topics(admin) & set(old), message="the old topics to disappear"
         )
-    topics = [NewTopic(name, partitions, 1, config=config or {}) for name in names]
+    topics = [NewTopic(name, partitions, copies, config=config or {}) for name in names]
     for future in admin.create_topics(topics).values():
         future.result(30)
     wait_until(lambda: _led(admin, partitions) >= set(names), message="the topics to exist")

@@ -7,14 +7,21 @@ from typing import Any, cast
 
 import psycopg
 import pytest
+from prometheus_client import CollectorRegistry, Counter
 
 from harness.inbound import OPENED, RETURNED, SUBMITTED, execute
 from harness.postgres import TestDatabase
 from txplatform.consumers.assignment import Assignment
 from txplatform.consumers.broker import Broker, Topics
+from txplatform.consumers.deferred_messages import Deferred
+from txplatform.consumers.looks import Looks, briefly
+from txplatform.consumers.reporting import TOPICS, health_of
 from txplatform.database import Database
+from txplatform.inbox.alarms import Alarms
 from txplatform.inbox.message import ReceivedMessage
 from txplatform.inbox.positions import Move, PartitionKey, Position, advance, fault_of
+from txplatform.kafka import BrokersError
+from txplatform.telemetry import logger
 
 ONE, TWO = PartitionKey(OPENED, 0), PartitionKey(SUBMITTED, 0)
 
@@ -23,6 +30,7 @@ class FakeBroker:
     """A broker with two partitions of ten messages each.
 
     Attributes:
+        fault: What a look-up of topics raises.
         reads: The partitions and offsets of each call to `read_from`.
     """
 
@@ -31,15 +39,19 @@ class FakeBroker:
         self.ids = {OPENED: "id-1", SUBMITTED: "id-2"}
         self.led = {ONE, TWO}
         self.ends = {ONE: (0, 10), TWO: (0, 10)}
+        self.fault: BrokersError | None = None
         self.reads: list[dict[PartitionKey, int]] = []
 
     def topics(self, names: list[str]) -> Topics:
-        return Topics(
-            self.cluster_id, self.ids, frozenset(self.led), frozenset(names) - self.ids.keys()
-        )
+        if self.fault is not None:
+            raise self.fault
+        unusable = {name: "it is missing" for name in names if name not in self.ids}
+        return Topics(self.cluster_id, self.ids, frozenset(self.led), unusable)
 
     def watermarks(self, key: PartitionKey) -> tuple[int, int]:
         return self.ends[key]
+
+    group_problem = ""
 
     def read_from(self, offsets: dict[PartitionKey, int]) -> None:
         self.reads.append(dict(offsets))
@@ -172,14 +184,61 @@ def test_a_suspended_partition_is_reported_until_a_message_of_it_is_read(
     """Each check tries to resume it; other partitions are read meanwhile."""
     broker = FakeBroker()
     assignment = assigned(broker, connection)
-    assignment.suspend(ONE, "damaged")
+    assignment.suspend(ONE, "Damaged.")
     assert broker.reads[1:] == [{TWO: 0}]
-    assert "cannot be read from offset 0: damaged" in assignment.suspended[ONE]
+    assert "cannot be read from offset 0: Damaged." in assignment.suspended[ONE]
     assignment.check(connection)
     assert broker.reads[2:] == [{ONE: 0, TWO: 0}]
     assert ONE in assignment.suspended
     read_on(assignment, connection, Move(OPENED, 0, 0, 1))
     assert assignment.suspended == {}
+
+
+def test_a_look_up_of_topics_that_fails_only_makes_a_remark_while_messages_are_applied(
+    connection: psycopg.Connection,
+) -> None:
+    """Without messages, nobody knows if the brokers still send any."""
+    broker = FakeBroker()
+    assignment = assigned(broker, connection)
+    failures = Counter("failed_looks", "", ["look"], registry=CollectorRegistry())
+    looks = Looks(logger("test"), failures)
+    broker.fault = BrokersError("The brokers are away.")
+    assert not looks.take(TOPICS, lambda: assignment.check(connection), connection)
+    assert failures.labels(TOPICS)._value.get() == 1  # noqa: SLF001  # as the library's own tests do
+    assignment.advanced = False
+    assignment.unusable = {}  # this broker has two topics only
+    health = health_of(assignment, Deferred(), Alarms(), looks.faults)
+    assert not health.ready
+    assert "could not look up topics: The brokers are away." in health.detail
+
+    read_on(assignment, connection, Move(OPENED, 0, 0, 4))
+    health = health_of(assignment, Deferred(), Alarms(), looks.faults)
+    assert health.ready
+    assert "could not look up topics: The brokers are away." in health.detail
+    assert assignment.reading
+    assert broker.reads == [{ONE: 0, TWO: 0}]
+
+    broker.fault = None
+    assert looks.take(TOPICS, lambda: assignment.check(connection), connection)
+    assignment.unusable = {}
+    assert health_of(assignment, Deferred(), Alarms(), looks.faults).detail == "reads 2 partitions"
+
+
+def test_a_look_that_fails_raises_only_if_the_connection_is_lost(
+    connection: psycopg.Connection,
+) -> None:
+    """Otherwise messages can still be applied."""
+    looks = Looks(logger("test"), Counter("looks", "", ["look"], registry=CollectorRegistry()))
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        briefly(connection, lambda c: c.execute("SELECT pg_sleep(10)"))
+    assert not looks.take("figures", lambda: connection.execute("SELECT 1/0"), connection)
+    assert looks.faults == {"figures": "division by zero"}
+    with pytest.raises(psycopg.OperationalError):
+        looks.take(
+            "figures",
+            lambda: connection.execute("SELECT pg_terminate_backend(pg_backend_pid())"),
+            connection,
+        )
 
 
 def test_nothing_is_fetched_between_stop_reading_and_start_reading(

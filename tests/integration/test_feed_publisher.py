@@ -85,6 +85,9 @@ class MadeUpBroker:
     def begin(self, batch: Batch) -> None:
         self.sent += [int(record.body or b"") for record in batch.records]
 
+    def silence(self) -> str:
+        return "too few replicas"
+
     def wait(self, meanwhile: Callable[[float], object], *, give_up: Callable[[], bool]) -> None:
         if self.waits:
             self.waits.pop(0)(meanwhile, give_up)
@@ -234,7 +237,7 @@ def test_a_publisher_is_not_ready_while_acknowledgements_take_long(
     feed_publisher.run(Stop(pauses=1))
     assert reported == [
         (True, "active"),
-        (False, "the brokers do not acknowledge the records sent"),
+        (False, "the brokers do not acknowledge the records sent: too few replicas"),
     ]
     assert feed_publisher.health().ready
 

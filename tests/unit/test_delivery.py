@@ -32,6 +32,10 @@ class MadeUpProducer:
         self.report = config["on_delivery"]
         return self
 
+    def list_topics(self, **_: float) -> Any:
+        """Return no topics."""
+        return SimpleNamespace(topics={})
+
     def flush(self, _: float) -> int:
         """Take the next step."""
         seconds, came = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
@@ -101,11 +105,11 @@ def test_a_publisher_that_has_to_stop_ends_the_wait(
 
 def test_a_refused_record_fails_the_delivery(delivery: Delivery, producer: MadeUpProducer) -> None:
     """A refused record is reported, so nothing is outstanding, but it was not stored."""
-    producer.report(REFUSED, None)
+    producer.report(REFUSED, SimpleNamespace(topic=lambda: "a-topic"))
     producer.report(KafkaError(KafkaError._PURGE_QUEUE), None)  # noqa: SLF001  # its public name
-    with pytest.raises(DeliveryError, match="refused") as failure:
+    with pytest.raises(DeliveryError, match="A record for a-topic was refused") as failure:
         wait(delivery)
-    assert str(REFUSED) in failure.value.why
+    assert failure.value.why == f"{REFUSED.str()}."
 
 
 @pytest.mark.parametrize("error", [KafkaException(REFUSED), SystemError("callback")])

@@ -133,6 +133,22 @@ def test_a_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_no_file")
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("SECURITY_PROTOCOL", "SASL_SSL", "need TXPLATFORM_KAFKA_SASL_MECHANISM"),
+        ("SSL_CA_LOCATION", "/nowhere/ca.pem", "TXPLATFORM_KAFKA_SSL_CA_LOCATION: Path does not"),
+    ],
+)
+def test_incomplete_security_settings_are_refused_before_a_client_starts(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str
+) -> None:
+    monkeypatch.setenv(f"TXPLATFORM_KAFKA_{name}", value)
+    with pytest.raises(SettingsError, match=words):
+        load_kafka_settings()
+
+
+@pytest.mark.usefixtures("_no_file")
 def test_settings_are_read_from_the_env_file(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("TXPLATFORM_API_PORT=8123\n")
     assert load_settings().api_port == 8123

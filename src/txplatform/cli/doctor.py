@@ -26,13 +26,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print every finding; return 1 if a check failed."""
+    """Print every finding; return 1 if a check failed or could not be made."""
     findings = []
     for finding in examine(load_settings()):
         findings.append(finding)
         if not arguments.json:
             print_table(_row(finding))  # at once, since a check can take seconds
-    healthy = all(finding.status is not FindingStatus.FAILED for finding in findings)
+    unhealthy = (FindingStatus.FAILED, FindingStatus.SKIPPED)
+    healthy = all(finding.status not in unhealthy for finding in findings)
     if arguments.json:
         report = {"healthy": healthy, "findings": [asdict(finding) for finding in findings]}
         sys.stdout.write(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode() + "\n")

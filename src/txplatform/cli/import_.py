@@ -19,7 +19,7 @@ from txplatform.importing.payment_sender import send_payments
 from txplatform.importing.records import FileRecord, Reader, RecordOutcome, UnusableFileError
 from txplatform.importing.report import Report
 from txplatform.importing.screening import screened
-from txplatform.kafka import client_config
+from txplatform.kafka import ReportedCauses, client_config, start_client
 from txplatform.settings import client_setting, load_kafka_settings
 from txplatform_client import Client, InvalidArgumentError, TxPlatformClientError
 
@@ -219,8 +219,10 @@ def _send(records: Iterator[FileRecord], api: Client, patience_s: float) -> Iter
     everything = chain([first], records)
     if first.topic is None:
         return post_clearings(api, everything, patience_s=patience_s)
-    producer = Producer({**client_config(load_kafka_settings()), "enable.idempotence": True})
-    return send_payments(producer, api, everything, patience_s=patience_s)
+    causes = ReportedCauses()
+    config = client_config(load_kafka_settings(), causes)
+    producer = start_client(Producer, {**config, "enable.idempotence": True})
+    return send_payments(producer, api, everything, patience_s=patience_s, explain=causes.explain)
 
 
 def _pattern(word: str) -> re.Pattern[str]:

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import sys
 
-from txplatform.kafka import client_config
+from txplatform.kafka import ReportedCauses, client_config
 from txplatform.settings import load_kafka_settings
 from txplatform.simulation.plan import plan
 from txplatform.simulation.runner import Simulator
@@ -29,10 +29,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Send the year, and print the counts every second."""
+    causes = ReportedCauses()
     simulator = Simulator(
         api_url=arguments.api_url,
         api_key=arguments.api_key,
-        kafka=client_config(load_kafka_settings()),
+        kafka=client_config(load_kafka_settings(), causes),
+        explain=causes.explain,
         days_per_s=arguments.speed,
     )
     asyncio.run(_send(simulator, arguments.year))

@@ -31,7 +31,8 @@ class Assignment:
         faults: Problem texts for assigned partitions on which reading could not start.
         suspended: Problem texts for partitions on which reading failed later. Each text is removed
             when its partition makes progress again.
-        missing: The inbound topics that do not exist on the broker.
+        unusable: The inbound topics that do not exist or may not be read, each with the reason.
+        advanced: True if a batch was applied since `advanced` was last set to False.
         origin: The cluster and topics being read.
     """
 
@@ -42,7 +43,8 @@ class Assignment:
         self.positions: dict[PartitionKey, int] = {}
         self.faults: dict[PartitionKey, str] = {}
         self.suspended: dict[PartitionKey, str] = {}
-        self.missing: frozenset[str] = frozenset()
+        self.unusable: Mapping[str, str] = {}
+        self.advanced = False
         self.origin = Origin()
         self._stored: dict[PartitionKey, Position] = {}
 
@@ -61,7 +63,7 @@ class Assignment:
         """Start reading the assigned partitions at their stored positions.
 
         Raises:
-            KafkaException: The broker does not respond.
+            BrokersError: The broker does not respond.
             psycopg.OperationalError: The database does not respond.
         """
         topics = self._look_up_topics()
@@ -99,8 +101,10 @@ class Assignment:
     def check(self, connection: psycopg.Connection) -> None:
         """Start reading again if partitions, stored positions, topics or cluster have changed.
 
+        If it fails, reading continues as before.
+
         Raises:
-            KafkaException: The broker does not respond.
+            BrokersError: The broker does not respond.
             psycopg.OperationalError: The database does not respond.
         """
         topics = self._look_up_topics()
@@ -120,14 +124,12 @@ class Assignment:
             self.start_reading(connection)
 
     def suspend(self, key: PartitionKey, why: str) -> None:
-        """Stop reading one partition until `check` restarts it."""
+        """Stop reading one partition, for a reason in sentences, until `check` restarts it."""
         if key not in self.positions:
             return
         self.suspended[key] = (
             f"{key.topic}[{key.partition}] cannot be read from offset {self.positions.pop(key)}:"
-            f" {why}. The consumer retries every few seconds. If the error persists, make an"
-            " undamaged replica the leader, or delete the messages before the first readable one"
-            " and have them sent again."
+            f" {why} The consumer retries every few seconds."
         )
         self._broker.read_from(self.positions)
 
@@ -165,8 +167,13 @@ class Assignment:
         """Update `positions` after the moves are committed to the database."""
         for move in moves:
             key = PartitionKey(move.topic, move.partition)
+            self.advanced = True
             self.positions[key] = move.next_offset
             self.suspended.pop(key, None)
+
+    def group_problem(self) -> str:
+        """Return why the brokers do not let this consumer into the group; empty if they do."""
+        return self._broker.group_problem
 
     def lags(self) -> dict[PartitionKey, int]:
         """Return the number of unread messages of each partition whose end is known."""
@@ -178,7 +185,7 @@ class Assignment:
 
     def _look_up_topics(self) -> Topics:
         topics = self._broker.topics(list(INBOUND))
-        self.missing = topics.missing
+        self.unusable = topics.unusable
         return topics
 
     def _reset(self) -> None:

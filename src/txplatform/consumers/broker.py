@@ -1,6 +1,5 @@
 """The consumer's Kafka client: polls messages, and looks up topics and partition offsets."""
 
-import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,23 +13,32 @@ from confluent_kafka import (
     KafkaError,
     KafkaException,
     Message,
-    TopicCollection,
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient
 
 from txplatform.inbox.message import UNREADABLE_HEADERS, Headers, ReceivedMessage
 from txplatform.inbox.positions import PartitionKey
-from txplatform.kafka import client_config
+from txplatform.kafka import (
+    MOCK_CLUSTER,
+    DescribedTopics,
+    ReportedCauses,
+    brokers_error,
+    client_config,
+    describe_topics,
+    missing_right,
+    start_client,
+)
 from txplatform.settings import Settings
 
 _REQUEST_TIMEOUT_S = 5
-_FUTURE_TIMEOUT_S = 2 * _REQUEST_TIMEOUT_S
-"""Longer than the request's timeout, so that the client's own error comes first."""
-
 _LEAVE_S = 2
-_MOCK_CLUSTER = "mockCluster"
-"""Prefix of the cluster id of librdkafka's mock broker, which cannot describe topics."""
+_DAMAGED = (
+    KafkaError._BAD_MSG,  # noqa: SLF001  # no public names
+    KafkaError._BAD_COMPRESSION,  # noqa: SLF001
+    KafkaError.INVALID_MSG,
+    KafkaError.INVALID_MSG_SIZE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +48,13 @@ class Topics:
     Attributes:
         ids: The broker's id of each existing topic; empty if the broker has no ids.
         led: The partitions with a leader; only these can be read.
-        missing: The topics that do not exist.
+        unusable: The other topics, each with the reason: it does not exist, or a right is missing.
     """
 
     cluster_id: str
     ids: dict[str, str]
     led: frozenset[PartitionKey]
-    missing: frozenset[str]
+    unusable: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +83,22 @@ class Polled(NamedTuple):
 
 
 class Broker:
-    """A member of the consumer group."""
+    """A member of the consumer group.
+
+    Attributes:
+        group_problem: The reason why the brokers do not let this client into the group, if any.
+    """
 
     def __init__(self, settings: Settings) -> None:
-        config = client_config(settings)
-        # Silent, since the consumer logs the same messages.
-        self._admin = AdminClient({**config, "log_level": 0})
-        self._consumer = Consumer(
+        self._settings = settings
+        self.group_problem = ""
+        self._causes = ReportedCauses()
+        self._config = client_config(settings, self._causes)
+        self._admin: AdminClient | None = None
+        self._consumer = start_client(
+            Consumer,
             {
-                **config,
+                **self._config,
                 "group.id": settings.kafka_group_id,
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
@@ -103,7 +118,6 @@ class Broker:
                 "queued.max.messages.kbytes": 16_384,
                 "fetch.wait.max.ms": 100,
             },
-            logger=logging.getLogger("librdkafka"),
         )
 
     def join(
@@ -117,6 +131,7 @@ class Broker:
         def assigned(consumer: Consumer, partitions: list[TopicPartition]) -> None:
             # Fetch nothing until `read_from` sets the positions.
             consumer.assign([])
+            self.group_problem = ""
             on_assigned([PartitionKey(each.topic, each.partition) for each in partitions])
 
         def lost(consumer: Consumer, _: list[TopicPartition]) -> None:
@@ -141,6 +156,9 @@ class Broker:
                 polled.ends[_partition(message)] = _place(message)[2]
             elif error.fatal() or message.offset() is None:
                 polled.problems.append(error)
+                if error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+                    group = [self._settings.kafka_group_id]
+                    self.group_problem = missing_right(self._settings, "Read", "group", group)
             else:
                 polled.broken[_partition(message)] = error
         return polled
@@ -153,38 +171,68 @@ class Broker:
         """Look up which of these topics exist, their ids, and the partitions with a leader.
 
         Raises:
-            KafkaException: The broker cannot be reached or denies access.
+            BrokersError: The brokers do not respond, or refuse this client.
         """
-        metadata = self._consumer.list_topics(timeout=_REQUEST_TIMEOUT_S)
-        present = [
-            name
-            for name in names
-            if (topic := metadata.topics.get(name)) is not None and topic.error is None
-        ]
-        cluster_id = str(metadata.cluster_id)
-        ids = dict.fromkeys(present, "")
-        if present and not cluster_id.startswith(_MOCK_CLUSTER):
-            ids = topic_ids(self._admin, present)
+        # A client that failed is not used again: it may go on asking a broker that is away.
+        admin, self._admin = self._admin or start_client(AdminClient, self._config), None
+        try:
+            # Also tells the client which broker to ask next.
+            metadata = admin.list_topics(timeout=_REQUEST_TIMEOUT_S)
+            cluster_id = str(metadata.cluster_id)
+            if cluster_id.startswith(MOCK_CLUSTER):
+                ids = {name: "" for name in names if name in metadata.topics}
+                found = DescribedTopics(ids, [name for name in names if name not in ids], [])
+            else:
+                found = describe_topics(admin, names, timeout_s=_REQUEST_TIMEOUT_S)
+        except KafkaException as error:
+            admin.poll(0)  # for the cause
+            raise brokers_error(self._settings, self._causes, error) from error
+        admin.poll(0)  # logs
+        self._admin = admin
+        self._causes.forget()
         led = frozenset(
             PartitionKey(name, partition.id)
-            for name in present
+            for name in found.ids
+            if name in metadata.topics
             for partition in metadata.topics[name].partitions.values()
             if partition.leader >= 0
         )
-        return Topics(cluster_id, ids, led, frozenset(names) - ids.keys())
+        unusable = {
+            name: f"topic {name} does not exist on the broker; create it with"
+            " `txplatform topics create`"
+            for name in found.missing
+        } | {
+            name: missing_right(self._settings, "Describe", "topic", [name])
+            for name in found.forbidden
+        }
+        return Topics(cluster_id, found.ids, led, unusable)
 
     def watermarks(self, key: PartitionKey) -> tuple[int, int]:
         """Return a partition's low and high watermark: its first offset and its end offset.
 
         Raises:
-            KafkaException: The broker does not respond in time.
+            BrokersError: The broker does not respond in time, or refuses this client.
         """
         partition = TopicPartition(*key)
-        found = self._consumer.get_watermark_offsets(partition, timeout=_REQUEST_TIMEOUT_S)
-        if found is None:
-            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001  # no public name
+        try:
+            found = self._consumer.get_watermark_offsets(partition, timeout=_REQUEST_TIMEOUT_S)
+            if found is None:
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001, TRY301
+        except KafkaException as error:
+            raise brokers_error(self._settings, self._causes, error) from error
         low, high = found
         return low, high
+
+    def explain(self, topic: str, error: KafkaError) -> str:
+        """Return why a partition of a topic cannot be read further, and what to do."""
+        if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+            return missing_right(self._settings, "Read", "topic", [topic])
+        if error.code() in _DAMAGED:
+            return (
+                f"{error.str()}. If the error persists, make an undamaged replica the leader, or"
+                " delete the messages before the first readable one and have them sent again."
+            )
+        return f"{error.str()}."
 
     def end(self, key: PartitionKey) -> int | None:
         """Return a partition's end offset as of the latest fetch; None before the first fetch."""
@@ -207,16 +255,6 @@ class Broker:
         closing = threading.Thread(target=self._consumer.close, daemon=True)
         closing.start()
         closing.join(_LEAVE_S)
-
-
-def topic_ids(admin: AdminClient, names: list[str]) -> dict[str, str]:
-    """Return the broker's ids of existing topics.
-
-    Raises:
-        KafkaException: The broker cannot be reached, or a topic no longer exists.
-    """
-    described = admin.describe_topics(TopicCollection(names), request_timeout=_REQUEST_TIMEOUT_S)
-    return {name: str(each.result(_FUTURE_TIMEOUT_S).topic_id) for name, each in described.items()}
 
 
 def _received(message: Message, origin: Origin) -> ReceivedMessage:

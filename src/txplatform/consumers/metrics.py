@@ -31,6 +31,12 @@ class ConsumerMetrics:
             "Pauses because of a transient fault.",
             registry=registry,
         )
+        self.failed_looks = Counter(
+            "txplatform_inbound_failed_looks",
+            "Looks beside the work that failed, such as for topics or alarms.",
+            ["look"],
+            registry=registry,
+        )
         self._deferred = Gauge(
             "txplatform_inbound_deferred_messages",
             "Messages that are tried again until their account can be decided on.",

@@ -1,6 +1,6 @@
 """Report the consumer's health, and log messages and accounts that need an operator."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from logging import DEBUG, WARNING
 
 from structlog.typing import FilteringBoundLogger
@@ -17,6 +17,9 @@ from txplatform.inbox.message import MessageOutcome
 from txplatform.pluralize import pluralize
 from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.telemetry import correlation_id
+
+TOPICS = "topics"
+"""The look that finds changed topics and positions."""
 
 
 def log_outcomes(
@@ -54,11 +57,14 @@ def log_outcomes(
             )
 
 
-def health_of(assignment: Assignment, deferred: Deferred, alarms: Alarms) -> Health:
+def health_of(
+    assignment: Assignment, deferred: Deferred, alarms: Alarms, faults: Mapping[str, str]
+) -> Health:
     """Return the health.
 
     The consumer is ready if it is a member of the group, all topics exist, all assigned partitions
-    are read and no message is deferred.
+    are read and no message is deferred. Looks that failed only make a remark, unless the topics
+    could not be looked up and nothing was read since.
     """
     figures = {
         "cluster_id": assignment.origin.cluster_id,
@@ -67,9 +73,8 @@ def health_of(assignment: Assignment, deferred: Deferred, alarms: Alarms) -> Hea
         "alarms": sum(alarms.counts.values()),
         "lag": {f"{key.topic}[{key.partition}]": lag for key, lag in assignment.lags().items()},
     }
-    missing = sorted(assignment.missing)
     problems = [
-        *(f"topic {name} does not exist on the broker; create it" for name in missing),
+        *(assignment.unusable[name] for name in sorted(assignment.unusable)),
         *assignment.faults.values(),
         *assignment.suspended.values(),
     ]
@@ -79,11 +84,15 @@ def health_of(assignment: Assignment, deferred: Deferred, alarms: Alarms) -> Hea
             f" on; one is {deferred.account_id}; run `txplatform verify`"
         )
     if assignment.assigned is None:
-        problems.append("is not a member of the consumer group yet")
+        because = f": {assignment.group_problem()}" if assignment.group_problem() else ""
+        problems.append(f"is not a member of the consumer group yet{because}")
     elif assignment.assigned and not assignment.reading:
         problems.append("has not looked up its positions yet")
     # An alarm needs an operator, but the consumer works.
     words = [f"ALARM: {described}"] if (described := describe_alarms(alarms)) else []
+    for look, fault in faults.items():
+        silent = look == TOPICS and not assignment.advanced
+        (problems if silent else words).append(f"could not look up {look}: {fault}")
     if problems:
         return Health(ready=False, detail="; ".join([*words, *problems]), figures=figures)
     detail = (

@@ -7,6 +7,8 @@ a lock timeout), the consumer backs off but stays a member of the group.
 
 import random
 import threading
+from collections.abc import Callable
+from functools import partial
 from time import monotonic
 
 import psycopg
@@ -18,9 +20,10 @@ from txplatform.consumers.batch_processor import InboundBatch
 from txplatform.consumers.broker import Broker, Polled
 from txplatform.consumers.deferred_messages import Deferred, retry_deferred
 from txplatform.consumers.isolation import Processed, process_in_parts
+from txplatform.consumers.looks import Looks, briefly
 from txplatform.consumers.metrics import ConsumerMetrics
 from txplatform.consumers.parsing import read_message
-from txplatform.consumers.reporting import health_of, log_outcomes
+from txplatform.consumers.reporting import TOPICS, health_of, log_outcomes
 from txplatform.consumers.spans import traced_messages
 from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.contracts.messages import INBOUND
@@ -30,12 +33,13 @@ from txplatform.health import Health
 from txplatform.inbox.alarms import Alarms, end_overtaken
 from txplatform.inbox.positions import FencedError, PartitionKey
 from txplatform.inbox.writer import keep_contents
+from txplatform.kafka import BrokersError
 from txplatform.processing.account_cache import AccountCache
 from txplatform.processing.snapshots import take_snapshots
 from txplatform.projections.payments import on_two_accounts
 from txplatform.projections.waiting_advices import waiting_advices
 from txplatform.settings import Settings
-from txplatform.telemetry import logger
+from txplatform.telemetry import FaultLog, logger
 from txplatform.tracing import process_tracer
 
 _POLL_S = 0.25
@@ -50,7 +54,14 @@ _STUCK_AFTER_S = 15.0
 _FIRST_BACK_OFF_S = 0.2
 _LONGEST_BACK_OFF_S = 5.0
 
-_TRANSIENT = (FencedError, KafkaException, psycopg.Error, UnicodeError, *PASSING_FAULTS)
+_TRANSIENT = (
+    FencedError,
+    BrokersError,
+    KafkaException,
+    psycopg.Error,
+    UnicodeError,
+    *PASSING_FAULTS,
+)
 """Any other exception is a bug or a misconfiguration, and ends the process."""
 
 
@@ -64,6 +75,11 @@ class InboundConsumer:
         self._database = database
         self._metrics = ConsumerMetrics(registry)
         self._log = logger(self.name)
+        self._faults = FaultLog(self._log)
+        self._suspensions = FaultLog(self._log, line="partition suspended")
+        self._problems = FaultLog(self._log, line="kafka")
+        self._snapshot_faults = FaultLog(self._log, line="snapshots not stored")
+        self._looks = Looks(self._log, self._metrics.failed_looks)
         self._connection: psycopg.Connection | None = None
         self._clock = DatabaseClock()
         self._cache = AccountCache(settings.account_cache_size)
@@ -111,31 +127,50 @@ class InboundConsumer:
         polled = broker.poll(self._settings.consumer_batch_messages, _POLL_S, assignment.origin)
         self._apply(polled, broker, assignment)
         for key, error in polled.broken.items():
-            self._log.warning(
-                "partition suspended", topic=key.topic, partition=key.partition, error=error.str()
-            )
-            assignment.suspend(key, error.str())
+            why = broker.explain(key.topic, error)
+            self._suspensions.failed(BrokersError(f"{key.topic}[{key.partition}]: {why}"))
+            assignment.suspend(key, why)
+        if not assignment.suspended:
+            self._suspensions.succeeded()
         for problem in polled.problems:
-            self._log.warning("kafka", error=problem.str())
+            self._problems.failed(BrokersError(problem.str()))
             if problem.fatal():
                 raise KafkaException(problem)
             self._check_at = 0.0  # most problems are transient; the check finds the others
         if now >= self._retry_at:
             self._failures = 0
-            self._health = health_of(assignment, self._deferred, self._alarms)
+            self._faults.succeeded()
+            self._health = health_of(assignment, self._deferred, self._alarms, self._looks.faults)
 
     def _check(self, connection: psycopg.Connection, assignment: Assignment) -> None:
         """Check for changes that no message announces, and try deferred messages again."""
-        assignment.check(connection)
-        self._clock.measure(connection)
+
+        def look(name: str, action: Callable[[psycopg.Connection], object]) -> bool:
+            return self._looks.take(name, partial(action, connection), connection)
+
+        wait_s = _CHECK_EVERY_S
+        if not look(TOPICS, assignment.check):
+            assignment.advanced = False
+            wait_s = _CHECK_SOON_S
+        look("the time", self._clock.measure)
         if monotonic() >= self._keep_at:
-            self._keep_contents(connection)
-        self._deferred = retry_deferred(connection)
-        self._alarms = self._alarms.followed_by(end_overtaken(connection))
-        self._metrics.on_two_accounts.set(len(on_two_accounts(connection)))
-        self._metrics.show_waiting(waiting_advices(connection))
+            look("contents to drop", self._keep_contents)
+        if look("deferred messages", self._retry_deferred) and self._deferred.retried:
+            wait_s = 0
+        look("alarms", self._find_alarms)
+        look("figures", self._measure)
         self._metrics.show(assignment.lags(), self._deferred.messages, self._alarms)
-        self._check_at = monotonic() + (0 if self._deferred.retried else _CHECK_EVERY_S)
+        self._check_at = monotonic() + wait_s
+
+    def _retry_deferred(self, connection: psycopg.Connection) -> None:
+        self._deferred = retry_deferred(connection)
+
+    def _find_alarms(self, connection: psycopg.Connection) -> None:
+        self._alarms = self._alarms.followed_by(end_overtaken(connection))
+
+    def _measure(self, connection: psycopg.Connection) -> None:
+        self._metrics.on_two_accounts.set(len(briefly(connection, on_two_accounts)))
+        self._metrics.show_waiting(briefly(connection, waiting_advices))
 
     def _apply(self, polled: Polled, broker: Broker, assignment: Assignment) -> None:
         started = monotonic()
@@ -164,8 +199,10 @@ class InboundConsumer:
         if work.failed or MessageStatus.PARKED in statuses:
             self._check_at = min(self._check_at, monotonic() + _CHECK_SOON_S)
         every = self._settings.snapshot_every_events
-        take_snapshots(self._connected(), work.accounts, work.events, every=every)
-        broker.note({PartitionKey(m.topic, m.partition): m.next_offset for m in batch.moves})
+        connection, faults = self._connected(), self._snapshot_faults
+        take_snapshots(connection, work.accounts, work.events, every=every, faults=faults)
+        reached = {PartitionKey(m.topic, m.partition): m.next_offset for m in batch.moves}
+        self._looks.take("offsets in Kafka", partial(broker.note, reached), connection)
 
     def _back_off(self, fault: Exception, assignment: Assignment) -> None:
         """Stop reading for a while, but keep polling to remain a member of the group.
@@ -180,9 +217,10 @@ class InboundConsumer:
         wait_s = longest * random.uniform(0.5, 1)  # noqa: S311  # no secret
         self._failures = min(self._failures + 1, 10)
         self._retry_at = monotonic() + wait_s
-        self._health = Health(ready=False, detail=f"waiting for a fault to pass: {fault}")
+        words = fault.args[0].str() if isinstance(fault, KafkaException) else str(fault).strip()
+        self._health = Health(ready=False, detail=f"waiting for a fault to pass: {words}")
         self._metrics.count_fault()
-        self._log.warning("paused", fault=str(fault), retry_in_s=round(wait_s, 2))
+        self._faults.failed(fault)
         self._disconnect()
         assignment.stop_reading()
 
@@ -190,10 +228,12 @@ class InboundConsumer:
         if self._connection is None:
             self._connection = self._database.connect()
             self._clock.measure(self._connection)
-            self._keep_contents(self._connection)
+            keep = partial(self._keep_contents, self._connection)
+            self._looks.take("contents to drop", keep, self._connection)
         return self._connection
 
     def _keep_contents(self, connection: psycopg.Connection) -> None:
+        self._keep_at = monotonic() + _CHECK_EVERY_S  # if it fails
         dropped = keep_contents(connection, self._settings.inbound_contents_days)
         self._keep_at = monotonic() + _KEEP_EVERY_S
         if dropped:

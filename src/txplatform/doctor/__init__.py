@@ -5,7 +5,6 @@ from contextlib import ExitStack, closing
 from functools import partial
 
 import psycopg
-from confluent_kafka import KafkaException
 
 from txplatform.doctor.broker import BrokerView
 from txplatform.doctor.database_server import (
@@ -33,7 +32,8 @@ from txplatform.doctor.lag import (
     check_publisher,
     check_skipped_events,
 )
-from txplatform.doctor.topics import check_topic_settings, check_topics
+from txplatform.doctor.topics import ALL_TOPICS, check_topic_settings, check_topics
+from txplatform.kafka import BrokersError
 from txplatform.pluralize import pluralize
 from txplatform.settings import Settings
 
@@ -79,19 +79,18 @@ def examine(settings: Settings) -> Iterator[Finding]:
                 yield from run_check(name, partial(check, connection))
         try:
             view = stack.enter_context(closing(BrokerView(settings)))
-            cluster = view.cluster()
-        except KafkaException as error:
+            cluster = view.cluster(ALL_TOPICS)
+        except BrokersError as error:
             yield failed(
                 "broker",
-                f"{settings.kafka_bootstrap_servers} does not respond: {error.args[0].str()}.",
-                "Check TXPLATFORM_KAFKA_* and that the brokers are running. "
-                "Decisions continue without Kafka.",
+                f"{error.what} {error.why}",
+                f"{error.next_step} Decisions continue without Kafka.",
             )
         else:
             yield ok(
                 "broker", f"{pluralize(cluster.brokers, 'broker')} in cluster {cluster.cluster_id}."
             )
-            yield from run_check("topics", partial(check_topics, cluster))
+            yield from run_check("topics", partial(check_topics, view, cluster))
             yield from run_check("topic settings", partial(check_topic_settings, view, cluster))
             if connection is not None:
                 yield from run_check("consume", partial(check_consumers, connection, view, cluster))
@@ -105,8 +104,8 @@ def run_check(name: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Fin
     """
     try:
         yield from check()
-    except KafkaException as error:
-        yield skipped(name, f"The broker refused the query: {error.args[0].str()}.")
+    except BrokersError as error:
+        yield skipped(name, f"{error.what} {error.why}", error.next_step)
     except TimeoutError:
         yield skipped(name, "The broker did not respond in time.")
     except psycopg.Error as error:

@@ -44,6 +44,6 @@ def failed(check: str, detail: str, advice: str) -> Finding:
     return Finding(check, FindingStatus.FAILED, detail, advice)
 
 
-def skipped(check: str, detail: str) -> Finding:
+def skipped(check: str, detail: str, advice: str = "") -> Finding:
     """Report that a check could not run."""
-    return Finding(check, FindingStatus.SKIPPED, detail)
+    return Finding(check, FindingStatus.SKIPPED, detail, advice)

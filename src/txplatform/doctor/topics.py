@@ -17,14 +17,17 @@ DEAD_LETTER_EXTRA_BYTES = 16_384
 _DAY_MS = 86_400_000
 
 
-def check_topics(cluster: Cluster) -> Iterator[Finding]:
+def check_topics(view: BrokerView, cluster: Cluster) -> Iterator[Finding]:
     """Check that all topics exist, and check their partition and replica counts."""
-    if missing := _missing(cluster):
+    if cluster.forbidden:
+        yield skipped("topics", view.missing_right("Describe", cluster.forbidden))
+    if missing := [name for name in _missing(cluster) if name not in cluster.forbidden]:
         yield failed(
             "topics",
             f"Missing: {', '.join(missing)}.",
             "Run `txplatform topics create`, or create them as docs/operations.md says.",
         )
+    if _missing(cluster):
         return
     counts = {name: cluster.topics[name].partitions for name in TOPICS}
     if len(set(counts.values())) > 1:
@@ -48,11 +51,31 @@ def check_topics(cluster: Cluster) -> Iterator[Finding]:
 
 
 def check_topic_settings(view: BrokerView, cluster: Cluster) -> Iterator[Finding]:
-    """Check the topics' compaction and maximum message sizes, and report their retention."""
+    """Check compaction, in-sync replicas and message sizes, and report the retention."""
     if _missing(cluster):
         yield skipped("topic settings", "Some topics are missing.")
         return
+    if cluster.is_mock:
+        yield warning(
+            "topic settings",
+            "The demo's broker has no topic settings, and keeps messages for a short time only.",
+            "In production use Apache Kafka.",
+        )
+        return
     settings = view.settings(ALL_TOPICS)
+    # Kafka asks for no more replicas in sync than a topic has.
+    few = [
+        f"{name} ({topic.in_sync} of {least})"
+        for name in ALL_TOPICS
+        if (topic := cluster.topics[name]).in_sync
+        < (least := min(_number(settings, name, "min.insync.replicas"), topic.replicas))
+    ]
+    if few:
+        yield failed(
+            "in-sync replicas",
+            f"Fewer than min.insync.replicas, so nothing can be published: {', '.join(few)}.",
+            "Start the brokers that are away, or lower min.insync.replicas.",
+        )
     if compacted := [
         name for name in ALL_TOPICS if "compact" in settings[name].get("cleanup.policy", "")
     ]:
@@ -64,7 +87,8 @@ def check_topic_settings(view: BrokerView, cluster: Cluster) -> Iterator[Finding
     if narrow := [
         f"{name}.dlq"
         for name in INBOUND
-        if _bytes(settings, f"{name}.dlq") < _bytes(settings, name) + DEAD_LETTER_EXTRA_BYTES
+        if _number(settings, f"{name}.dlq", "max.message.bytes")
+        < _number(settings, name, "max.message.bytes") + DEAD_LETTER_EXTRA_BYTES
     ]:
         yield warning(
             "dead letter size",
@@ -82,8 +106,8 @@ def _missing(cluster: Cluster) -> list[str]:
     return [name for name in ALL_TOPICS if name not in cluster.topics]
 
 
-def _bytes(settings: Mapping[str, Mapping[str, str]], topic: str) -> int:
-    return int(settings[topic].get("max.message.bytes", "0"))
+def _number(settings: Mapping[str, Mapping[str, str]], topic: str, name: str) -> int:
+    return int(settings[topic].get(name, "0"))
 
 
 def _retention(milliseconds: str) -> str:

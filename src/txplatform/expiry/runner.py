@@ -32,7 +32,7 @@ from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.projections.due_holds import BEFORE_ALL, DueHold, due_holds
 from txplatform.random_ids import random_id
 from txplatform.settings import Settings
-from txplatform.telemetry import new_traceparent
+from txplatform.telemetry import FaultLog, new_traceparent
 
 BATCH_HOLDS = 200
 """The most holds to expire in one commit, since decisions wait for the log's lock meanwhile."""
@@ -77,6 +77,7 @@ class HoldExpirer(Follower):
         super().__init__("hold expirer", database)
         self._batch_holds = batch_holds
         self._snapshot_every = settings.snapshot_every_events
+        self._snapshot_faults = FaultLog(self._log, line="snapshots not stored")
         self._clock = DatabaseClock()
         self._overdue_s = 0.0
         self._expired = Counter(
@@ -150,7 +151,13 @@ class HoldExpirer(Follower):
         self._expired.inc(len(work.events))
         if work.events:
             self._log.info("holds expired", holds=len(work.events))
-        take_snapshots(connection, work.accounts, work.events, every=self._snapshot_every)
+        take_snapshots(
+            connection,
+            work.accounts,
+            work.events,
+            every=self._snapshot_every,
+            faults=self._snapshot_faults,
+        )
         handled.expired += len(work.events)
         handled.again += again
 

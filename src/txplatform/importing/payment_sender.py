@@ -7,7 +7,7 @@ message, `GET /v1/inbound-messages` has a row with its outcome.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -60,7 +60,7 @@ class _Sent:
     record: FileRecord
     partition: int | None = None
     offset: int | None = None
-    error: str = "no response in time"
+    error: str = ""
     cursor: str | None = None
     parked: InboundMessage | None = None
 
@@ -72,7 +72,12 @@ class _Sent:
 
 
 def send_payments(
-    producer: Producer, api: Client, records: Iterable[FileRecord], *, patience_s: float
+    producer: Producer,
+    api: Client,
+    records: Iterable[FileRecord],
+    *,
+    patience_s: float,
+    explain: Callable[[str], str],
 ) -> Iterator[RecordOutcome]:
     """Send messages, and yield the outcome of each, in order.
 
@@ -81,6 +86,7 @@ def send_payments(
         api: The API, with a key that has the scope audit:read.
         records: Payments and returns.
         patience_s: The longest time without an outcome.
+        explain: Returns the cause that the producer reported, or else the words given.
 
     Raises:
         NotDeliveredError: The broker did not confirm a message.
@@ -95,7 +101,8 @@ def send_payments(
         for sent in window:
             if sent.offset is None:
                 raise NotDeliveredError(
-                    f"Line {sent.record.line} was not delivered to Kafka: {sent.error}.",
+                    f"Line {sent.record.line} was not delivered to Kafka:"
+                    f" {sent.error or explain('no response in time')}.",
                     next_step="Check the brokers with `txplatform doctor` and import the file"
                     " again; nothing is applied twice.",
                 )

@@ -14,6 +14,7 @@ from txplatform.eventstore.mapper import encode_event
 from txplatform.eventstore.query import Query, run_queries
 from txplatform.eventstore.snapshot import AccountSnapshot, snapshot_due
 from txplatform.eventstore.statements import STORE_SNAPSHOTS, column_arrays
+from txplatform.telemetry import FaultLog
 
 
 class TakenSnapshot(NamedTuple):
@@ -65,6 +66,23 @@ def take_snapshots(
     events: Sequence[AccountEvent],
     *,
     every: int,
+    faults: FaultLog,
 ) -> None:
-    """Store a snapshot of each account for which these events made a snapshot due."""
-    run_queries(connection, store_snapshots(due_snapshots(accounts, events, every=every)))
+    """Store a snapshot of each account for which these events made a snapshot due.
+
+    The events are committed already. So if the snapshots cannot be stored, this is only logged.
+
+    Raises:
+        psycopg.Error: The connection is lost.
+    """
+    queries = list(store_snapshots(due_snapshots(accounts, events, every=every)))
+    if not queries:
+        return
+    try:
+        run_queries(connection, queries)
+    except psycopg.Error as error:
+        if connection.closed:
+            raise
+        faults.failed(error)
+    else:
+        faults.succeeded()

@@ -6,14 +6,22 @@ per broker is in flight, no message times out, and a failed producer is discarde
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from typing import Self
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from txplatform.errors import TxPlatformError
-from txplatform.kafka import ClientConfig, client_config
+from txplatform.kafka import (
+    CHECK_SETTINGS,
+    ClientConfig,
+    ReportedCauses,
+    client_config,
+    is_forbidden,
+    missing_right,
+    start_client,
+)
 from txplatform.publisher.feed import Batch
 from txplatform.settings import Settings
 
@@ -24,6 +32,7 @@ With a limit for the whole batch, the same batch would be sent to a slow broker 
 """
 
 _METADATA_TIMEOUT_S = 5
+_DIAGNOSIS_TIMEOUT_S = 2
 _POLL_S = 0.25
 
 _MISSING = (
@@ -33,10 +42,10 @@ _MISSING = (
 )
 
 
-def producer_config(settings: Settings) -> ClientConfig:
+def producer_config(settings: Settings, causes: ReportedCauses) -> ClientConfig:
     """Return the configuration of a producer that neither loses nor reorders records."""
     return {
-        **client_config(settings),
+        **client_config(settings, causes),
         "enable.idempotence": True,
         "enable.gapless.guarantee": True,
         "acks": "all",
@@ -51,8 +60,7 @@ def producer_config(settings: Settings) -> ClientConfig:
         "batch.size": 131_072,
         # The broker rejects records that are too large, not the client.
         "message.max.bytes": 100_000_000,
-        # The publisher logs failures. The client would log a line a second during an outage.
-        "log_level": 0,
+        "log_level": 3,  # errors; a warning says that the gapless guarantee is experimental
     }
 
 
@@ -72,10 +80,11 @@ class _Failures:
 
     def __init__(self) -> None:
         self.first: KafkaError | None = None
+        self.topic = ""
 
-    def take(self, error: KafkaError, _: Message) -> None:
+    def take(self, error: KafkaError, message: Message) -> None:
         if self.first is None:
-            self.first = error
+            self.first, self.topic = error, message.topic() or ""
 
 
 class Delivery:
@@ -89,16 +98,19 @@ class Delivery:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
-        self._brokers = settings.kafka_bootstrap_servers
+        self._settings = settings
+        self._causes = ReportedCauses()
         self._failures = _Failures()
         self._topics_seen: set[str] = set()
-        self._producer = make_producer(
+        self._topics_sent: Collection[str] = ()
+        self._producer = start_client(
+            make_producer,
             {
-                **producer_config(settings),
+                **producer_config(settings, self._causes),
                 "on_delivery": self._failures.take,
                 # If no failure was reported and nothing is outstanding, everything is stored.
                 "delivery.report.only.error": True,
-            }
+            },
         )
 
     def __enter__(self) -> Self:
@@ -122,24 +134,24 @@ class Delivery:
             try:
                 found = self._producer.list_topics(topic, timeout=_METADATA_TIMEOUT_S)
             except KafkaException as error:
+                self._producer.poll(0)  # for the cause
                 raise DeliveryError(
-                    f"The brokers at {self._brokers} cannot be used.",
-                    why=f"{error.args[0].str()}.",
-                    next_step="Check that the brokers are up, and the settings TXPLATFORM_KAFKA_*.",
+                    f"The brokers at {self._settings.kafka_bootstrap_servers} cannot be used.",
+                    why=f"{self._causes.explain(error.args[0].str())}.",
+                    next_step=CHECK_SETTINGS,
                 ) from error
             problem = found.topics[topic].error
             if problem is None:
                 self._topics_seen.add(topic)
+                self._causes.forget()
                 continue
             if problem.code() in _MISSING:
                 raise DeliveryError(
                     f"The topic {topic} is missing.",
-                    next_step="Create it with the settings in docs/operations.md.",
+                    next_step="Create it with `txplatform topics create`.",
                 )
             raise DeliveryError(
-                f"The topic {topic} cannot be used.",
-                why=f"{problem.str()}.",
-                next_step="Check this service's permissions on the brokers.",
+                f"The topic {topic} cannot be used.", why=self._explain(problem, [topic])
             )
 
     def begin(self, batch: Batch) -> None:
@@ -149,6 +161,7 @@ class Delivery:
             DeliveryError: The client does not accept a record.
         """
         self.require_topics(batch.topics)
+        self._topics_sent = batch.topics
         produce = self._producer.produce
         try:
             for topic, key, body, headers in batch.records:
@@ -177,27 +190,64 @@ class Delivery:
             if now - heard > DELIVERY_TIMEOUT_S or give_up():
                 raise DeliveryError(
                     f"{unreported} records were not acknowledged in time.",
-                    why=f"The brokers at {self._brokers} do not respond.",
-                    next_step="Check the brokers; the records are sent again.",
+                    why=f"{self.silence()}.",
+                    next_step="The records are sent again.",
                 )
             if now - asked > 1:
                 asked = now
                 meanwhile(now - heard)
+
+    def silence(self) -> str:
+        """Return why the brokers may not acknowledge the records."""
+        brokers = self._settings.kafka_bootstrap_servers
+        try:
+            found = self._producer.list_topics(timeout=_DIAGNOSIS_TIMEOUT_S).topics
+        except KafkaException as error:
+            reason = self._causes.explain(error.args[0].str())
+            return f"the brokers at {brokers} do not respond: {reason}"
+        few = [
+            f"{topic}[{number}] has {len(partition.isrs)} of {len(partition.replicas)}"
+            for topic in self._topics_sent
+            if topic in found
+            for number, partition in found[topic].partitions.items()
+            if len(partition.isrs) < len(partition.replicas)
+        ]
+        if few:
+            more = f" and {len(few) - 1} more partitions" if len(few) > 1 else ""
+            return (
+                f"too few replicas may be in sync for min.insync.replicas: {few[0]}{more}; start"
+                " the brokers that are away"
+            )
+        return self._causes.explain(f"the brokers at {brokers} are slow")
+
+    def _explain(self, error: KafkaError, topics: Iterable[str]) -> str:
+        """Return the cause of a refusal in sentences, with the missing right if one is missing."""
+        if is_forbidden(error):
+            # An idempotent producer needs no right on the cluster if it may write to a topic.
+            return missing_right(self._settings, "Write", "topic", sorted(topics))
+        return f"{error.str()}."
 
     def _flush(self) -> int:
         """Wait briefly for acknowledgements; return the number of unacknowledged records."""
         try:
             unreported = self._producer.flush(_POLL_S)
         except _FATAL as error:
-            raise _refused(self._failures.first or error.__cause__ or error) from error
+            raise self._refused(self._failures.first or error.__cause__ or error) from error
         if self._failures.first is not None:
-            raise _refused(self._failures.first)
+            raise self._refused(self._failures.first)
         return unreported
 
-
-def _refused(failure: object) -> DeliveryError:
-    return DeliveryError(
-        "A record was refused.",
-        why=f"{failure}.",
-        next_step="It will be sent again. If this persists, check the topic's limits and access.",
-    )
+    def _refused(self, failure: BaseException | KafkaError) -> DeliveryError:
+        topic = self._failures.topic
+        if isinstance(failure, KafkaException):
+            failure = failure.args[0]
+        why = (
+            self._explain(failure, [topic] if topic else self._topics_sent)
+            if isinstance(failure, KafkaError)
+            else f"{failure}."
+        )
+        return DeliveryError(
+            f"A record for {topic} was refused." if topic else "A record was refused.",
+            why=why,
+            next_step="It will be sent again. If this persists, check the topic's limits.",
+        )

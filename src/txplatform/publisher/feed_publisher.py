@@ -147,7 +147,7 @@ class FeedPublisher(Follower):
         began_ns = time.time_ns()
         delivery.begin(batch)
         delivery.wait(
-            lambda waited_s: self._still_waiting(connection, waited_s),
+            lambda waited_s: self._still_waiting(connection, delivery, waited_s),
             give_up=_passed_since(self._stop, self._stop_patience_s),
         )
         self._acknowledged(connection, batch)
@@ -168,10 +168,13 @@ class FeedPublisher(Follower):
                 self._log.debug("published", topic=record.topic, **_trace(record))
         self.report("active")
 
-    def _still_waiting(self, connection: psycopg.Connection, waited_s: float) -> None:
+    def _still_waiting(
+        self, connection: psycopg.Connection, delivery: Delivery, waited_s: float
+    ) -> None:
         self._measure(connection)
         if waited_s > _PATIENCE_S:
-            self.report("the brokers do not acknowledge the records sent", ready=False)
+            detail = f"the brokers do not acknowledge the records sent: {delivery.silence()}"
+            self.report(detail, ready=False)
 
     def _measure(self, connection: psycopg.Connection) -> None:
         """Measure the lag once a second; the query also detects a lost connection."""

@@ -50,23 +50,26 @@ class Simulator:
         api_key: A key with the scope transactions:write.
         kafka: librdkafka's configuration properties.
         days_per_s: The most days of the calendar per second; 0 means no limit.
+        explain: Returns the cause that the Kafka client reported, or else the words given.
         book: Called with each day's messages; returns those that are left to send. If None, all are
             sent.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # given by name
         self,
         *,
         api_url: str,
         api_key: str,
         kafka: Mapping[str, Any],
         days_per_s: float,
+        explain: Callable[[str], str] = str,
         book: Callable[[Sequence[Message]], Awaitable[Sequence[Message]]] | None = None,
     ) -> None:
         self.sent = Sent()
         self._api_url = api_url
         self._api_key = api_key
         self._producer = Producer({**kafka, "enable.idempotence": True})
+        self._explain = explain
         self._day_s = 1 / days_per_s if days_per_s else 0.0
         self._book = book
         self._reached: tuple[date, float] | None = None
@@ -158,7 +161,9 @@ class Simulator:
         if left or failed:
             raise SimulationError(
                 f"{left + len(failed)} messages were not delivered.",
-                why=f"{failed[0]}." if failed else "The brokers did not respond in time.",
+                why=f"{failed[0].str()}."
+                if failed
+                else f"{self._explain('The brokers did not respond in time')}.",
                 next_step="Check that Kafka is running and that the topics exist.",
             )
 
