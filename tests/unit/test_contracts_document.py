@@ -29,6 +29,7 @@ from txplatform.domain.money import MAX_AMOUNT, MAX_BALANCE
 from txplatform.domain.reasons import ReasonCode
 from txplatform.domain.transaction import TransactionState
 from txplatform.eventstore.mapper import encode_event
+from txplatform.inbox.message import REFUSED_BY_DATABASE
 from txplatform.publisher import TOPICS as OUTBOUND
 from txplatform.schema_export import documents, message_schemas
 
@@ -286,7 +287,11 @@ def test_every_status_of_a_message_is_listed() -> None:
 
 
 def test_every_reason_for_parking_is_listed() -> None:
-    given = {*RefusalReason, *reasons_given("Rejection", "EnvelopeError")}
+    given = {
+        *RefusalReason,
+        *reasons_given("Rejection", "EnvelopeError"),
+        REFUSED_BY_DATABASE,
+    }
     assert given > NOT_OF_MESSAGES
     assert sorted(first_codes(table("Parked messages", "Reason"))) == sorted(
         given - NOT_OF_MESSAGES
