@@ -30,6 +30,7 @@ from txplatform.process_metrics import VERSION
 WORKERS = ("consumer", "publisher", "projector")
 SUBMITTED = "payments.payment-submitted.v1"
 NOT_MEASURED = {
+    "txplatform_inbound_failed_looks_total",
     "txplatform_publisher_restarts_total",
     "txplatform_shadow_decisions_total",
 }
