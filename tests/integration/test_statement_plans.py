@@ -244,12 +244,12 @@ def steps(connection: psycopg.Connection, shadower: Shadower) -> Steps:
         "API keys": use_keys,
         "list API keys": lambda: list_keys(connection),
         "rule book": lambda: read_book(connection),
+        "lag of the projector": lambda: [*check_projector(connection, 60)],
         "evaluate in shadow": lambda: shadower.advance(connection),
         "list disagreements": lambda: shadow.list_disagreements(
             connection, read_book(connection).shadowings["s"], limit=5
         ),
-        "lag of the projector": lambda: [*check_projector(connection)],
-        "lag of the hold expiry": lambda: [*check_overdue_holds(connection)],
+        "lag of the hold expiry": lambda: [*check_overdue_holds(connection, 60)],
     }
 
 

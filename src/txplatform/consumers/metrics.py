@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from txplatform.consumers.backlog import Backlog
 from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.inbox.alarms import CHANGES, Alarms
 from txplatform.inbox.positions import PartitionKey
@@ -63,6 +64,12 @@ class ConsumerMetrics:
             "The time for which the oldest waiting advice has waited.",
             registry=registry,
         )
+        self._oldest = Gauge(
+            "txplatform_inbound_oldest_seconds",
+            "The time for which the oldest unread message of a partition has waited.",
+            ["topic", "partition"],
+            registry=registry,
+        )
         self._lag = Gauge(
             "txplatform_inbound_lag_messages",
             "Unread messages in a partition.",
@@ -85,11 +92,13 @@ class ConsumerMetrics:
         self._waiting.set(waiting.advices)
         self._waiting_oldest.set(waiting.oldest_s)
 
-    def show(self, lags: Mapping[PartitionKey, int], deferred: int, alarms: Alarms) -> None:
-        """Report the current lags, deferred messages and alarms."""
+    def show(self, backlogs: Mapping[PartitionKey, Backlog], deferred: int, alarms: Alarms) -> None:
+        """Report the current backlogs, deferred messages and alarms."""
         self._deferred.set(deferred)
         for topic in CHANGES:
             self._alarms.labels(topic).set(alarms.counts.get(topic, 0))
         self._lag.clear()
-        for key, lag in lags.items():
-            self._lag.labels(key.topic, str(key.partition)).set(lag)
+        self._oldest.clear()
+        for key, backlog in backlogs.items():
+            self._lag.labels(key.topic, str(key.partition)).set(backlog.messages)
+            self._oldest.labels(key.topic, str(key.partition)).set(backlog.oldest_s)
