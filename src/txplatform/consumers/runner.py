@@ -35,12 +35,13 @@ from txplatform.database_clock import DatabaseClock
 from txplatform.health import Health
 from txplatform.inbox.alarms import Alarms, end_overtaken
 from txplatform.inbox.positions import FencedError, PartitionKey
+from txplatform.inbox.unsettled import parked_messages
 from txplatform.inbox.writer import keep_contents
 from txplatform.kafka import MOCK_CLUSTER, BrokersError
 from txplatform.processing.account_cache import AccountCache
 from txplatform.processing.snapshots import take_snapshots
 from txplatform.projections.payments import on_two_accounts
-from txplatform.projections.waiting_advices import waiting_advices
+from txplatform.projections.waiting_advices import waiting_by_topic
 from txplatform.settings import Settings
 from txplatform.telemetry import FaultLog, logger
 from txplatform.tracing import process_tracer
@@ -51,6 +52,9 @@ _CHECK_SOON_S = 1.0
 """The time until the check that shows a message just parked; later batches do not put it off."""
 
 _KEEP_EVERY_S = 3600.0
+_PAUSE_PER_SECOND_OF_COUNTING_S = 20.0
+"""Limits the counting of thousands of parked and waiting messages to a twentieth of the time."""
+
 _STUCK_AFTER_S = 15.0
 """If no poll has started for this long, the loop is stuck or the process is frozen."""
 
@@ -100,6 +104,7 @@ class InboundConsumer:
         self._retry_at = 0.0
         self._check_at = 0.0
         self._keep_at = 0.0
+        self._unsettled_at = 0.0
         self._polled_at = monotonic()
         self._deferred = Deferred()
         self._alarms = Alarms()
@@ -210,6 +215,8 @@ class InboundConsumer:
             wait_s = 0
         look("alarms", self._find_alarms)
         look("figures", self._measure)
+        if monotonic() >= self._unsettled_at:
+            look("parked and waiting messages", self._count_unsettled)
         self._metrics.show(parts.backlogs.latest, self._deferred.messages, self._alarms)
         self._check_at = monotonic() + wait_s
 
@@ -221,7 +228,15 @@ class InboundConsumer:
 
     def _measure(self, connection: psycopg.Connection) -> None:
         self._metrics.on_two_accounts.set(len(briefly(connection, on_two_accounts)))
-        self._metrics.show_waiting(briefly(connection, waiting_advices))
+
+    def _count_unsettled(self, connection: psycopg.Connection) -> None:
+        began = monotonic()
+        try:
+            self._metrics.parked.show(briefly(connection, parked_messages))
+            self._metrics.waiting.show(briefly(connection, waiting_by_topic))
+        finally:
+            now = monotonic()
+            self._unsettled_at = now + _PAUSE_PER_SECOND_OF_COUNTING_S * (now - began)
 
     def _apply(self, polled: Polled, broker: Broker, assignment: Assignment) -> None:
         started = monotonic()

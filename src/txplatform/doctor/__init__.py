@@ -22,6 +22,7 @@ from txplatform.doctor.finding import Finding, failed, ok, skipped
 from txplatform.doctor.inbox import (
     check_deferred_messages,
     check_parked_changes,
+    check_parked_messages,
     check_payments,
     check_waiting_advices,
 )
@@ -50,6 +51,7 @@ DATABASE_CHECKS: tuple[Callable[[psycopg.Connection], Iterator[Finding]], ...] =
     check_api_keys,
     check_skipped_events,
     check_parked_changes,
+    check_parked_messages,
     check_deferred_messages,
     check_payments,
     check_waiting_advices,
