@@ -17,3 +17,6 @@ RULE_BOOK = 0x7478_7262
 
 LEADERS = 0x7478_6C64
 """First number of a pair, session level. The second number is the hash of the leader's name."""
+
+GROUP_MEMBERS = 0x7478_676D
+"""First number of a pair, session level. The second is the hash of a Kafka group member's id."""

@@ -136,8 +136,11 @@ class Settings(KafkaSettings):
         description="Time after which the database ends an idle transaction, seconds.",
     )
 
-    kafka_group_id: str = Field(
-        default="txplatform", min_length=1, description="Consumer group of `consume`."
+    kafka_group_id: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Consumer group of `consume`; by default `txplatform-` and an id that the "
+        "database keeps.",
     )
     consumer_batch_messages: int = Field(
         default=200,
@@ -180,6 +183,13 @@ class Settings(KafkaSettings):
     )
     health_port: int | None = Field(
         default=None, ge=0, le=65535, description="Port of a worker's probes and /metrics."
+    )
+
+    stalled_after_s: float = Field(
+        default=60,
+        gt=0,
+        description="Time for which work may wait without progress before `/readyz` of a worker "
+        "and the doctor report it, seconds.",
     )
 
     decision_lanes: int = Field(

@@ -35,6 +35,7 @@ from harness.postgres import PostgresServer, TestDatabase
 from harness.processes import Command
 from harness.waiting import wait_until
 from txplatform.consumers.broker import Broker
+from txplatform.consumers.group import Identity
 from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.contracts.messages import INBOUND
 from txplatform.kafka import BrokersError
@@ -265,7 +266,7 @@ def test_a_broker_that_freezes_before_it_returns_topic_ids_is_a_transient_fault(
         database_url="postgresql://nowhere",
         kafka_bootstrap_servers=own_kafka.bootstrap,
     )
-    broker = Broker(settings)
+    broker = Broker(settings, Identity("group", "client"))
     try:
         assert broker.topics(list(INBOUND)).ids.keys() == INBOUND.keys()
         own_kafka.freeze()

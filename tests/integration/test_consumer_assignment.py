@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Counter
 from harness.inbound import OPENED, RETURNED, SUBMITTED, execute
 from harness.postgres import TestDatabase
 from txplatform.consumers.assignment import Assignment
+from txplatform.consumers.backlog import Backlogs
 from txplatform.consumers.broker import Broker, Topics
 from txplatform.consumers.deferred_messages import Deferred
 from txplatform.consumers.looks import Looks, briefly
@@ -207,12 +208,12 @@ def test_a_look_up_of_topics_that_fails_only_makes_a_remark_while_messages_are_a
     assert failures.labels(TOPICS)._value.get() == 1  # noqa: SLF001  # as the library's own tests do
     assignment.advanced = False
     assignment.unusable = {}  # this broker has two topics only
-    health = health_of(assignment, Deferred(), Alarms(), looks.faults)
+    health = health_of(assignment, Backlogs(broker.end, 60), Deferred(), Alarms(), looks.faults)
     assert not health.ready
     assert "could not look up topics: The brokers are away." in health.detail
 
     read_on(assignment, connection, Move(OPENED, 0, 0, 4))
-    health = health_of(assignment, Deferred(), Alarms(), looks.faults)
+    health = health_of(assignment, Backlogs(broker.end, 60), Deferred(), Alarms(), looks.faults)
     assert health.ready
     assert "could not look up topics: The brokers are away." in health.detail
     assert assignment.reading
@@ -221,7 +222,10 @@ def test_a_look_up_of_topics_that_fails_only_makes_a_remark_while_messages_are_a
     broker.fault = None
     assert looks.take(TOPICS, lambda: assignment.check(connection), connection)
     assignment.unusable = {}
-    assert health_of(assignment, Deferred(), Alarms(), looks.faults).detail == "reads 2 partitions"
+    assert (
+        health_of(assignment, Backlogs(broker.end, 60), Deferred(), Alarms(), looks.faults).detail
+        == "reads 2 partitions"
+    )
 
 
 def test_a_look_that_fails_raises_only_if_the_connection_is_lost(
@@ -249,9 +253,9 @@ def test_nothing_is_fetched_between_stop_reading_and_start_reading(
     assignment = assigned(broker, connection)
     read_on(assignment, connection, Move(OPENED, 0, 0, 4))
     assignment.stop_reading()
-    assert assignment.lags() == {}
+    assert assignment.positions == {}
     assignment.check(connection)
     assert broker.reads[1:] == [{}]
     assignment.start_reading(connection)
     assert broker.reads[2:] == [{ONE: 4, TWO: 0}]
-    assert assignment.lags() == {ONE: 6, TWO: 10}
+    assert assignment.positions == {ONE: 4, TWO: 0}

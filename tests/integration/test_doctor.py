@@ -83,8 +83,9 @@ def test_a_healthy_installation_passes(env: dict[str, str]) -> None:
             "api keys",
             "broker",
         ),
-        *("topics", "retention", "overdue holds", "skipped events"),
-        *("parked changes", "deferred messages", "payments on two accounts", "waiting advices"),
+        *("topics", "retention", "overdue holds", "skipped events", "consumer group"),
+        *("parked changes", "parked messages", "deferred messages"),
+        *("payments on two accounts", "waiting advices"),
         *(f"project: {projection.name}" for projection in PROJECTIONS),
         *("publish: decisions", "publish: parked-messages", "publish: rejected-messages"),
         *(f"consume: {topic}" for topic in INBOUND),
@@ -269,7 +270,7 @@ def test_a_hold_may_be_overdue_for_some_seconds(
     overdue_s: float | None, status: FindingStatus
 ) -> None:
     """Overdue holds are searched for once a second."""
-    finding = age_finding("overdue holds", "project", overdue_s, some="{} s ago", none="None.")
+    finding = age_finding("overdue holds", "project", overdue_s, 60, some="{} s ago", none="None.")
     assert finding.status == status
 
 

@@ -11,14 +11,19 @@ import psycopg
 import pytest
 from prometheus_client import CollectorRegistry
 
+from harness.inbound import settings_for
+from harness.parts import running
 from harness.postgres import TestDatabase
-from harness.published import checkpoint
+from harness.published import checkpoint, decide, wait_for_publisher
 from harness.waiting import wait_until
 from txplatform.database import Database
+from txplatform.demo.bus import DemoBus
+from txplatform.eventstore.log import last_position
 from txplatform.following.leader_lock import LeaderLock
 from txplatform.publisher.delivery import Delivery, DeliveryError
+from txplatform.publisher.event_feed import EventFeed
 from txplatform.publisher.feed import Batch, Record
-from txplatform.publisher.feed_publisher import FeedPublisher
+from txplatform.publisher.feed_publisher import FeedPublisher, checkpoint_of
 from txplatform.publisher.metrics import PublisherMetrics
 from txplatform.settings import Settings
 
@@ -240,6 +245,48 @@ def test_a_publisher_is_not_ready_while_acknowledgements_take_long(
         (False, "the brokers do not acknowledge the records sent: too few replicas"),
     ]
     assert feed_publisher.health().ready
+
+
+def test_a_publisher_keeps_the_lead_while_a_slow_broker_is_asked_for_its_topics(
+    database: TestDatabase, registry: CollectorRegistry
+) -> None:
+    """The broker takes longer for all topics than a leader's session may be silent."""
+    silence_s, round_trip_s = 3, 0.4
+    assert len(EventFeed.topics) * round_trip_s > silence_s
+    bus = DemoBus(round_trip_ms=int(round_trip_s * 1000))
+    decide(database, 1, 1)
+    settings = settings_for(database, bus.bootstrap_servers)
+    publisher = FeedPublisher(
+        EventFeed(),
+        settings,
+        settings.service_database,
+        PublisherMetrics(registry),
+        silence_s=silence_s,
+    )
+    with running(publisher):
+        wait_for_publisher(database)
+    assert not registry.get_sample_value(
+        "txplatform_publisher_restarts_total", {"feed": "decisions"}
+    )
+
+
+def test_a_publisher_on_standby_is_not_ready_while_the_leader_publishes_nothing(
+    database: TestDatabase, registry: CollectorRegistry
+) -> None:
+    settings = settings_for(database, "nowhere:1", stalled_after_s=1)
+    publisher = FeedPublisher(
+        EventFeed(), settings, settings.service_database, PublisherMetrics(registry)
+    )
+    decide(database, 1, 1)
+    with settings.service_database.connect() as leader:
+        assert LeaderLock("publisher:decisions").try_to_lead(leader)
+        with running(publisher):
+            wait_until(lambda: not publisher.health().ready and publisher.oldest_s > 1)
+            assert "standing by: another publisher is active; the oldest item has waited" in (
+                publisher.health().detail
+            )
+            checkpoint_of(EventFeed()).begin(leader, last_position(leader))
+            wait_until(lambda: publisher.health().ready, timeout_s=10)
 
 
 def test_a_stop_waits_a_short_time_for_the_batch_in_flight(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
 
 import psycopg
 import pytest
 
 from harness.postgres import TestDatabase
+from harness.waiting import wait_until
 from txplatform import advisory_locks
 from txplatform.database import Database
 from txplatform.eventstore.migrations import shipped_migrations
@@ -91,6 +95,19 @@ def test_the_same_name_can_lead_in_another_database(
         assert LeaderLock("a").try_to_lead(one)
 
 
+def test_the_same_name_can_lead_in_another_schema_of_the_database(
+    database: TestDatabase, one: psycopg.Connection
+) -> None:
+    """So two installations can share a database."""
+    with psycopg.connect(database.owner_url, autocommit=True) as owner:
+        owner.execute("CREATE SCHEMA blue")
+        owner.execute("SET search_path = blue")
+        assert LeaderLock("a").try_to_lead(owner)
+        assert LeaderLock("a").leading_session(one) is None
+        assert LeaderLock("a").try_to_lead(one)
+        assert LeaderLock("a").leading_session(owner) == owner.info.backend_pid
+
+
 def test_no_two_leader_locks_are_the_same(one: psycopg.Connection) -> None:
     """A lock is a 32-bit hash of its name."""
     numbers = [value for name, value in vars(advisory_locks).items() if name.isupper()]
@@ -107,8 +124,14 @@ def test_no_two_leader_locks_are_the_same(one: psycopg.Connection) -> None:
 class _Counting(Follower):
     """Counts its batches, and fails with an unexpected error at one of them."""
 
-    def __init__(self, name: str, database: Database, fails_at: int | None = None) -> None:
-        super().__init__(name, database)
+    def __init__(
+        self,
+        name: str,
+        database: Database,
+        fails_at: int | None = None,
+        stalled_after_s: float = 60,
+    ) -> None:
+        super().__init__(name, database, stalled_after_s=stalled_after_s)
         self._fails_at = fails_at
         self.batches = 0
 
@@ -135,11 +158,56 @@ def test_an_unexpected_error_ends_all_followers(database: TestDatabase) -> None:
     assert part.health().detail == "fine: counts; failing: counts"
 
 
+def test_a_follower_that_hangs_is_not_ready(database: TestDatabase) -> None:
+    hanging, stop = threading.Event(), threading.Event()
+
+    class Hanging(_Counting):
+        def follow(self, connection: psycopg.Connection) -> Generator[float, None, None]:
+            yield from itertools.islice(super().follow(connection), 2)
+            hanging.wait()
+            yield from super().follow(connection)
+
+    follower = Hanging("a", Database(database.service_url), stalled_after_s=0.5)
+    with ThreadPoolExecutor(1) as thread:
+        running = thread.submit(follower.run, stop)
+        try:
+            wait_until(lambda: "counts; has hung for" in follower.health().detail, timeout_s=10)
+            assert not follower.health().ready
+            hanging.set()
+            wait_until(lambda: follower.health().ready, timeout_s=10)
+        finally:
+            hanging.set()
+            stop.set()
+        running.result()
+
+
+def test_work_that_makes_progress_is_no_fault_however_old_it_is() -> None:
+    """So a follower is ready while it catches up after an outage."""
+    follower = _Counting("a", Database("host=/nowhere"), stalled_after_s=0.2)
+    follower.report("follows")
+    progress = itertools.count()
+    began = monotonic()
+
+    def catches_up() -> bool:
+        follower.note_wait(3600, progress=next(progress))
+        assert follower.health().ready
+        return monotonic() - began > 0.5
+
+    wait_until(catches_up)
+
+    def stands_still() -> bool:
+        follower.note_wait(3600, progress=None)
+        return not follower.health().ready
+
+    wait_until(stands_still)
+    assert "the oldest item has waited for 3600 s" in follower.health().detail
+
+
 def test_the_health_of_several_followers_has_that_of_each() -> None:
     unreachable = Database("host=/nowhere")
     part = SideBySide("all", [_Counting(name, unreachable) for name in ("a", "b")])
     assert part.health().to_json() == {
         "ready": False,
         "detail": "a: has not begun; b: has not begun",
-        "facts": {"a": {}, "b": {}},
+        "facts": {"a": {"oldest_s": 0.0}, "b": {"oldest_s": 0.0}},
     }

@@ -7,6 +7,7 @@ from confluent_kafka import Producer
 from harness.inbound import SUBMITTED
 from harness.raw_records import send_bytes
 from txplatform.consumers.broker import Broker, Origin
+from txplatform.consumers.group import Identity
 from txplatform.demo.bus import DemoBus
 from txplatform.inbox.message import UNREADABLE_HEADERS, ReceivedMessage
 from txplatform.inbox.positions import PartitionKey
@@ -30,7 +31,7 @@ def test_unreadable_headers_are_marked_even_after_many_readable_ones() -> None:
         database_url="postgresql://nowhere",
         kafka_bootstrap_servers=bus.bootstrap_servers,
     )
-    broker = Broker(settings)
+    broker = Broker(settings, Identity("group", "client"))
     messages: list[ReceivedMessage] = []
     try:
         broker.read_from({PartitionKey(SUBMITTED, 0): 0})

@@ -109,6 +109,36 @@ def test_show_prints_key_headers_and_body_as_received(
     assert rubbish["headers"] == [["h", None], ["h", "base64:/w=="]]
 
 
+def test_a_message_is_found_by_its_payment_id_whatever_became_of_it(
+    parked: tuple[int, int], service_env: dict[str, str], database: TestDatabase
+) -> None:
+    assert parked
+    execute(database, "UPDATE inbound_messages SET status = 'discarded' WHERE id = %s", parked[0])
+    (found,) = listed(service_env, "--business-id", "p-1")
+    assert (found["id"], found["status"]) == (parked[0], "discarded")
+    assert listed(service_env, "--business-id", "p-1", "--status", "parked") == []
+
+
+def test_lists_and_messages_are_printed_for_people(
+    parked: tuple[int, int], service_env: dict[str, str]
+) -> None:
+    _, out, _ = run_command("inbound", "list", env=service_env)
+    header, wrong_currency, rubbish = out.splitlines()
+    assert header.split()[:3] == ["id", "received", "status"]
+    for column, text in {"business key": "payment:p-1", "account": "acc-1"}.items():
+        assert wrong_currency.index(text) == header.index(column)
+    assert rubbish[header.index("business key")] == "-"
+    _, out, _ = run_command("inbound", "list", "--topic", OPENED, env=service_env)
+    assert out == ""
+    _, out, _ = run_command("inbound", "show", str(parked[1]), env=service_env)
+    shown = [line.split(maxsplit=1) for line in out.splitlines()]
+    assert ["headers", "h: -"] in shown
+    assert ["headers", "h: base64:/w=="] in shown
+    assert ["event_id", "-"] in shown
+    assert ["withheld", "no"] in shown
+    assert not {"None", "[]", "False"} & {value for _, value in shown}
+
+
 def test_a_retried_message_that_is_refused_again_stays_parked_and_the_command_fails(
     parked: tuple[int, int], service_env: dict[str, str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -38,9 +39,10 @@ def projecting(
     url: str,
     registry: CollectorRegistry | None = None,
     projections: Sequence[Projection] = PROJECTIONS,
+    stalled_after_s: float = 60,
 ) -> Iterator[Projector]:
     """Run a projector and check that it stops in time."""
-    settings = Settings(database_url=SecretStr(url))
+    settings = Settings(database_url=SecretStr(url), stalled_after_s=stalled_after_s)
     registry = registry or CollectorRegistry()
     projector = Projector(settings, Database(url), registry, projections)
     with running(projector):
@@ -95,6 +97,31 @@ def test_a_transaction_has_its_request_and_its_decision(
     assert declined.balance.available == 100
     assert [event.type for event in declined.events] == ["authorization-declined"]
     assert get_transaction(service, ACCOUNT, TransactionId("unknown")) is None
+
+
+def test_a_read_model_that_another_session_holds_up_is_not_ready_until_it_goes_on(
+    database: TestDatabase, service: psycopg.Connection
+) -> None:
+    """No error is seen: to this projector, another one seems to fold."""
+    registry = CollectorRegistry()
+
+    def oldest_s() -> float:
+        labels = {"projection": TRANSACTIONS.name}
+        return registry.get_sample_value("txplatform_projection_oldest_seconds", labels) or 0
+
+    with projecting(database.service_url, registry, stalled_after_s=1) as projector:
+        wait_until(lambda: projector.health().ready)
+        with psycopg.connect(database.owner_url) as other:
+            checkpoint_of(TRANSACTIONS.name).lock(other)
+            record(service, [opening("acc")])
+            wait_until(lambda: not projector.health().ready, timeout_s=10)
+            assert re.search(
+                r"transactions: follows the log; the oldest item has waited for \d+ s without",
+                projector.health().detail,
+            )
+            assert oldest_s() > 1
+        wait_until(lambda: projector.health().ready, timeout_s=10)
+        wait_until(lambda: oldest_s() == 0, timeout_s=10)
 
 
 def test_a_lost_row_does_not_stop_the_projector_and_a_rebuild_restores_it(

@@ -49,6 +49,7 @@ from txplatform.inbox.message import MessageOutcome, ReceivedMessage
 from txplatform.inbox.message_list import list_messages
 from txplatform.inbox.parking import deduplicate_parked, find_discarded
 from txplatform.inbox.reader import stored_message
+from txplatform.inbox.unsettled import parked_messages
 from txplatform.processing.all_accounts import all_accounts
 from txplatform.processing.pending_command import PendingCommand
 from txplatform.processing.unit_of_work import UnitOfWork
@@ -59,7 +60,11 @@ from txplatform.projections.runner import project_batch
 from txplatform.projections.transaction_history import get_transaction
 from txplatform.projections.transaction_list import list_transactions
 from txplatform.projections.transactions import TRANSACTIONS
-from txplatform.projections.waiting_advices import WAITING_ADVICES, waiting_advices
+from txplatform.projections.waiting_advices import (
+    WAITING_ADVICES,
+    waiting_advices,
+    waiting_by_topic,
+)
 from txplatform.publisher.event_feed import EventFeed
 from txplatform.publisher.parked_messages import ParkedMessages
 from txplatform.publisher.rejected_messages import RejectedMessages
@@ -220,6 +225,8 @@ def steps(connection: psycopg.Connection, shadower: Shadower) -> Steps:
         "project payments": lambda: project_batch(connection, PAYMENTS, 30),
         "project waiting advices": lambda: project_batch(connection, WAITING_ADVICES, 30),
         "waiting advices": lambda: waiting_advices(connection),
+        "waiting advices by topic": lambda: waiting_by_topic(connection),
+        "parked messages": lambda: parked_messages(connection),
         "payments elsewhere": lambda: PaymentsElsewhere(
             connection, [PendingCommand(payment("acc-1", "p", 1), ORIGIN)]
         ),
@@ -244,12 +251,12 @@ def steps(connection: psycopg.Connection, shadower: Shadower) -> Steps:
         "API keys": use_keys,
         "list API keys": lambda: list_keys(connection),
         "rule book": lambda: read_book(connection),
+        "lag of the projector": lambda: [*check_projector(connection, 60)],
         "evaluate in shadow": lambda: shadower.advance(connection),
         "list disagreements": lambda: shadow.list_disagreements(
             connection, read_book(connection).shadowings["s"], limit=5
         ),
-        "lag of the projector": lambda: [*check_projector(connection)],
-        "lag of the hold expiry": lambda: [*check_overdue_holds(connection)],
+        "lag of the hold expiry": lambda: [*check_overdue_holds(connection, 60)],
     }
 
 
@@ -328,6 +335,12 @@ EXPECTED: dict[str, set[str]] = {
         "update checkpoints",
     },
     "waiting advices": {"waiting_advices in order of recorded_at"},
+    "waiting advices by topic": _KEY | {"waiting_advices in order of recorded_at"},
+    "parked messages": {
+        "inbound_messages by status",
+        "events by event_key",  # rejected messages
+        "inbound_messages by business_key, account_id",
+    },
     "payments elsewhere": {"events by event_key, filter on originator_id", *_KEY},
     "payments on two accounts": {
         "payments in order of payment_id",  # the index of repeated ones

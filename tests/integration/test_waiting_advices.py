@@ -18,7 +18,7 @@ from harness.commands import (
     refund,
 )
 from harness.histories import record, stored_account
-from harness.inbound import SUBMITTED, Sender, settings_for
+from harness.inbound import PRESENTED, SUBMITTED, Sender, settings_for
 from harness.inbound import payment as submitted
 from harness.parts import running
 from harness.postgres import TestDatabase
@@ -98,10 +98,14 @@ def test_the_consumer_shows_how_many_advices_wait_and_how_long(
         sender.send(SUBMITTED, submitted("p", "acc-9"))
         sender.flush()
 
+        def shown_of(topic: str) -> list[float | None]:
+            names = ("txplatform_waiting_advices", "txplatform_waiting_advices_oldest_seconds")
+            return [registry.get_sample_value(name, {"topic": topic}) for name in names]
+
         def shown() -> bool:
             catch_up(service)
-            age = registry.get_sample_value("txplatform_waiting_advices_oldest_seconds")
-            return registry.get_sample_value("txplatform_waiting_advices") == 2 and age != 0
+            found = {topic: shown_of(topic) for topic in (SUBMITTED, PRESENTED)}
+            return all(messages == 1 and age for messages, age in found.values())
 
         wait_until(shown)
         record(service, [opening("acc-9")])

@@ -107,8 +107,11 @@ HEALTHY = {
     'txplatform_ruleset_in_force{ruleset="r@1",instance="a"}': "1x500",
     'txplatform_inbound_lag_messages{topic="t",partition="0"}': "0 900 0x498",
     'txplatform_inbound_alarms{topic="t"}': "0x500",
-    'txplatform_inbound_messages_total{topic="t",status="parked"}': "7x500",
-    "txplatform_waiting_advices_oldest_seconds": "600x500",
+    'txplatform_parked_messages{topic="t"}': "0x500",
+    'txplatform_inbound_oldest_seconds{topic="t",partition="0"}': "0 90 0x498",
+    'txplatform_publisher_oldest_seconds{feed="decisions"}': "0 90 0x498",
+    'txplatform_projection_oldest_seconds{projection="transactions"}': "0 90 0x498",
+    'txplatform_waiting_advices_oldest_seconds{topic="t"}': "600x500",
     "txplatform_inbound_deferred_messages": "0x500",
     "txplatform_payments_on_two_accounts": "0x500",
     'txplatform_publisher_lag_positions{feed="decisions"}': "0 9000 0x498",
@@ -179,14 +182,14 @@ FAULTS = {
         {'txplatform_inbound_lag_messages{topic="t",partition="0"}': ""}, 4, 6
     ),
     "TxPlatformInboundBehind": Fault(
-        {'txplatform_inbound_lag_messages{topic="t",partition="0"}': "0x5 101x500"}, 14, 18
+        {'txplatform_inbound_oldest_seconds{topic="t",partition="0"}': "0x5 61x500"}, 10, 12
     ),
     "TxPlatformParkedChange": Fault({'txplatform_inbound_alarms{topic="t"}': "0x5 1x500"}, 6, 8),
     "TxPlatformMessagesParked": Fault(
-        {'txplatform_inbound_messages_total{topic="t",status="parked"}': "7x20 8x500"}, 20, 22
+        {'txplatform_parked_messages{topic="t"}': "0x20 1x500"}, 20, 22
     ),
     "TxPlatformAdvicesWaiting": Fault(
-        {"txplatform_waiting_advices_oldest_seconds": "86370+60x500"}, 9, 12
+        {'txplatform_waiting_advices_oldest_seconds{topic="t"}': "86370+60x500"}, 9, 12
     ),
     "TxPlatformMessagesDeferred": Fault(
         {"txplatform_inbound_deferred_messages": "0x5 1x500"}, 15, 17
@@ -198,13 +201,13 @@ FAULTS = {
         {'txplatform_publisher_lag_positions{feed="parked-messages"}': ""}, 4, 6
     ),
     "TxPlatformPublisherBehind": Fault(
-        {'txplatform_publisher_lag_positions{feed="decisions"}': "0x5 1001x500"}, 14, 18
+        {'txplatform_publisher_oldest_seconds{feed="decisions"}': "0x5 61x500"}, 10, 12
     ),
     "TxPlatformPublisherRestarting": Fault(
         {'txplatform_publisher_restarts_total{feed="decisions"}': "0x20 0+1x500"}, 25, 40
     ),
     "TxPlatformReadModelBehind": Fault(
-        {'txplatform_projection_lag_positions{projection="transactions"}': "0x5 1001x500"}, 14, 18
+        {'txplatform_projection_oldest_seconds{projection="transactions"}': "0x5 61x500"}, 10, 12
     ),
     "TxPlatformHoldsOverdue": Fault({"txplatform_hold_expiry_lag_seconds": "0x5 61x500"}, 10, 12),
     "TxPlatformShadowBehind": Fault({"txplatform_shadow_lag_positions": "0x5 10001x500"}, 39, 43),

@@ -35,13 +35,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     listing.add_argument(
         "--status",
         choices=[*(status.value for status in MessageStatus), "all"],
-        default=MessageStatus.PARKED.value,
-        help="only messages with this status (default: parked)",
+        help="only messages with this status (default: parked, or all with --business-id)",
     )
     listing.add_argument("--topic", choices=list(INBOUND), help="only messages of this topic")
     listing.add_argument("--account", help="only messages of this account")
     listing.add_argument(
-        "--business-id", metavar="ID", help="only messages with this id in their body"
+        "--business-id",
+        metavar="ID",
+        help="only messages with this id in their body, such as a payment id",
     )
     configure_paging(listing, default=50)
 
@@ -77,18 +78,20 @@ def run(arguments: argparse.Namespace) -> int:
     with load_settings().service_database.connect() as connection:
         match arguments.action:
             case "list":
+                searched = MessageStatus.PARKED if arguments.business_id is None else "all"
+                status = arguments.status or searched
                 page = list_messages(
                     connection,
                     topic=arguments.topic,
                     account_id=arguments.account,
-                    status=None if arguments.status == "all" else MessageStatus(arguments.status),
+                    status=None if status == "all" else MessageStatus(status),
                     business_id=arguments.business_id,
                     limit=arguments.limit,
                     cursor=arguments.cursor,
                 )
                 messages = [_plain(asdict(each)) for each in page.items]
                 result: object = {"items": messages, "next_cursor": page.next_cursor}
-                lines = [_line(each) for each in page.items]
+                lines = [_HEADER, *(_line(each) for each in page.items)] if messages else []
                 if not arguments.json:
                     print_next(page.next_cursor)
             case "show":
@@ -96,7 +99,11 @@ def run(arguments: argparse.Namespace) -> int:
                 if stored is None:
                     raise NoSuchMessageError
                 result = contents = _contents(stored)
-                lines = [f"{name:<16} {value}" for name, value in contents.items()]
+                lines = [
+                    f"{name:<16} {line}"
+                    for name, value in contents.items()
+                    for line in _shown(value)
+                ]
             case "retry":
                 by = author_of(arguments)
                 outcomes = {each: retry_message(connection, each, by) for each in arguments.id}
@@ -130,13 +137,38 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
+_COLUMNS = "{:>8}  {:<20}  {:<9}  {:<48}  {:<24}  {:<28}  {}"
+_HEADER = _COLUMNS.format(
+    *("id", "received", "status", "topic[partition]@offset", "account", "business key", "reason")
+)
+
+
 def _line(message: InboundMessageResponse) -> str:
     where = f"{message.topic}[{message.partition}]@{message.offset}"
-    why = f" {message.reason}: {message.detail}" if message.reason else ""
-    return (
-        f"{message.id} {message.received_at:%Y-%m-%d %H:%M:%S} {message.status.value:<9}"
-        f" {where} {message.account_id or '-'}{why}"
+    return _COLUMNS.format(
+        message.id,
+        f"{message.received_at:%Y-%m-%dT%H:%M:%SZ}",
+        message.status.value,
+        where,
+        message.account_id or "-",
+        message.business_key or "-",
+        f"{message.reason}: {message.detail}" if message.reason else "-",
     )
+
+
+def _shown(value: Any) -> list[str]:
+    """Return a value of a message as lines for people."""
+    match value:
+        case None | []:
+            return ["-"]
+        case bool():
+            return ["yes" if value else "no"]
+        case [[_, _], *_]:  # headers
+            return [f"{name}: {'-' if text is None else text}" for name, text in value]
+        case list():
+            return [", ".join(value)]
+        case _:
+            return [str(value)]
 
 
 def _contents(stored: StoredMessage) -> dict[str, Any]:

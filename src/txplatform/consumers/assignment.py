@@ -175,14 +175,6 @@ class Assignment:
         """Return why the brokers do not let this consumer into the group; empty if they do."""
         return self._broker.group_problem
 
-    def lags(self) -> dict[PartitionKey, int]:
-        """Return the number of unread messages of each partition whose end is known."""
-        return {
-            key: max(0, end - next_offset)
-            for key, next_offset in self.positions.items()
-            if (end := self._broker.end(key)) is not None
-        }
-
     def _look_up_topics(self) -> Topics:
         topics = self._broker.topics(list(INBOUND))
         self.unusable = topics.unusable

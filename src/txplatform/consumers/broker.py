@@ -17,6 +17,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient
 
+from txplatform.consumers.group import Identity
 from txplatform.inbox.message import UNREADABLE_HEADERS, Headers, ReceivedMessage
 from txplatform.inbox.positions import PartitionKey
 from txplatform.kafka import (
@@ -89,17 +90,21 @@ class Broker:
         group_problem: The reason why the brokers do not let this client into the group, if any.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, identity: Identity) -> None:
         self._settings = settings
+        self._group_id = identity.group_id
         self.group_problem = ""
         self._causes = ReportedCauses()
-        self._config = client_config(settings, self._causes)
+        self._config = {
+            **client_config(settings, self._causes),
+            "client.id": identity.client_id,
+        }
         self._admin: AdminClient | None = None
         self._consumer = start_client(
             Consumer,
             {
                 **self._config,
-                "group.id": settings.kafka_group_id,
+                "group.id": identity.group_id,
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
                 # Positions are in the database; the client must not choose its own.
@@ -157,7 +162,7 @@ class Broker:
             elif error.fatal() or message.offset() is None:
                 polled.problems.append(error)
                 if error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
-                    group = [self._settings.kafka_group_id]
+                    group = [self._group_id]
                     self.group_problem = missing_right(self._settings, "Read", "group", group)
             else:
                 polled.broken[_partition(message)] = error
@@ -235,9 +240,16 @@ class Broker:
         return f"{error.str()}."
 
     def end(self, key: PartitionKey) -> int | None:
-        """Return a partition's end offset as of the latest fetch; None before the first fetch."""
+        """Return a partition's end offset as of the latest fetch; None before the first fetch.
+
+        Messages of open transactions are before the end, though they cannot be read yet.
+        """
         found = self._consumer.get_watermark_offsets(TopicPartition(*key), cached=True)
         return found[1] if found and found[1] >= 0 else None
+
+    def member_id(self) -> str:
+        """Return this consumer's id in the group; empty if it is not a member."""
+        return self._consumer.memberid() or ""
 
     def note(self, offsets: dict[PartitionKey, int]) -> None:
         """Commit offsets to Kafka for tools that show lag; nothing else reads them."""

@@ -5,10 +5,43 @@ from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from txplatform.consumers.backlog import Backlog
 from txplatform.contracts.inbound_messages import MessageStatus
+from txplatform.contracts.messages import INBOUND
 from txplatform.inbox.alarms import CHANGES, Alarms
 from txplatform.inbox.positions import PartitionKey
-from txplatform.projections.waiting_advices import Waiting
+from txplatform.inbox.unsettled import Unsettled
+
+
+class UnsettledGauges:
+    """The metrics of messages without effect: their number, age and money."""
+
+    def __init__(self, name: str, what: str, registry: CollectorRegistry) -> None:
+        self._messages = Gauge(name, what, ["topic"], registry=registry)
+        self._oldest = Gauge(
+            f"{name}_oldest_seconds",
+            "The time for which the oldest of them has been without effect.",
+            ["topic"],
+            registry=registry,
+        )
+        self._amount = Gauge(
+            f"{name}_amount_minor",
+            "The sum of their amounts in minor units, as far as they can be read.",
+            ["topic", "currency"],
+            registry=registry,
+        )
+
+    def show(self, found: Iterable[Unsettled]) -> None:
+        """Report the messages without effect of all topics."""
+        rows = [*found]
+        for topic in INBOUND:
+            of_topic = [each for each in rows if each.topic == topic]
+            self._messages.labels(topic).set(sum(each.messages for each in of_topic))
+            self._oldest.labels(topic).set(max((each.oldest_s for each in of_topic), default=0))
+        self._amount.clear()
+        for each in rows:
+            if each.currency is not None:
+                self._amount.labels(each.topic, each.currency).set(each.amount_minor)
 
 
 class ConsumerMetrics:
@@ -53,14 +86,20 @@ class ConsumerMetrics:
             "Payments whose id was applied on another account before, if neither was returned.",
             registry=registry,
         )
-        self._waiting = Gauge(
+        self.waiting = UnsettledGauges(
             "txplatform_waiting_advices",
             "Advices that wait for their account's opening or for another advice.",
-            registry=registry,
+            registry,
         )
-        self._waiting_oldest = Gauge(
-            "txplatform_waiting_advices_oldest_seconds",
-            "The time for which the oldest waiting advice has waited.",
+        self.parked = UnsettledGauges(
+            "txplatform_parked_messages",
+            "Messages that could not be applied and were neither retried nor discarded.",
+            registry,
+        )
+        self._oldest = Gauge(
+            "txplatform_inbound_oldest_seconds",
+            "The time for which the oldest unread message of a partition has waited.",
+            ["topic", "partition"],
             registry=registry,
         )
         self._lag = Gauge(
@@ -80,16 +119,13 @@ class ConsumerMetrics:
         """Count a pause because of a transient fault."""
         self._faults.inc()
 
-    def show_waiting(self, waiting: Waiting) -> None:
-        """Report the advices that wait now."""
-        self._waiting.set(waiting.advices)
-        self._waiting_oldest.set(waiting.oldest_s)
-
-    def show(self, lags: Mapping[PartitionKey, int], deferred: int, alarms: Alarms) -> None:
-        """Report the current lags, deferred messages and alarms."""
+    def show(self, backlogs: Mapping[PartitionKey, Backlog], deferred: int, alarms: Alarms) -> None:
+        """Report the current backlogs, deferred messages and alarms."""
         self._deferred.set(deferred)
         for topic in CHANGES:
             self._alarms.labels(topic).set(alarms.counts.get(topic, 0))
         self._lag.clear()
-        for key, lag in lags.items():
-            self._lag.labels(key.topic, str(key.partition)).set(lag)
+        self._oldest.clear()
+        for key, backlog in backlogs.items():
+            self._lag.labels(key.topic, str(key.partition)).set(backlog.messages)
+            self._oldest.labels(key.topic, str(key.partition)).set(backlog.oldest_s)

@@ -6,8 +6,10 @@ from logging import DEBUG, WARNING
 from structlog.typing import FilteringBoundLogger
 
 from txplatform.consumers.assignment import Assignment
+from txplatform.consumers.backlog import Backlogs
 from txplatform.consumers.batch_processor import InboundBatch
 from txplatform.consumers.deferred_messages import Deferred
+from txplatform.consumers.group import STRANGER_ADVICE
 from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.domain.ids import account_of
 from txplatform.eventstore.snapshot import account_state
@@ -57,27 +59,38 @@ def log_outcomes(
             )
 
 
-def health_of(
-    assignment: Assignment, deferred: Deferred, alarms: Alarms, faults: Mapping[str, str]
+def health_of(  # noqa: PLR0913  # everything that the consumer knows
+    assignment: Assignment,
+    backlogs: Backlogs,
+    deferred: Deferred,
+    alarms: Alarms,
+    faults: Mapping[str, str],
+    strangers: str = "",
 ) -> Health:
     """Return the health.
 
     The consumer is ready if it is a member of the group, all topics exist, all assigned partitions
-    are read and no message is deferred. Looks that failed only make a remark, unless the topics
-    could not be looked up and nothing was read since.
+    are read, no message waits without progress, no stranger reads partitions, and no message is
+    deferred. Looks that failed only make a remark, unless the topics could not be looked up and
+    nothing was read since.
     """
+    backlog = {f"{key.topic}[{key.partition}]": each for key, each in backlogs.latest.items()}
     figures = {
         "cluster_id": assignment.origin.cluster_id,
         "partitions": len(assignment.positions),
         "deferred_messages": deferred.messages,
         "alarms": sum(alarms.counts.values()),
-        "lag": {f"{key.topic}[{key.partition}]": lag for key, lag in assignment.lags().items()},
+        "lag": {name: each.messages for name, each in backlog.items()},
+        "oldest_s": round(max((each.oldest_s for each in backlog.values()), default=0), 1),
     }
     problems = [
         *(assignment.unusable[name] for name in sorted(assignment.unusable)),
         *assignment.faults.values(),
         *assignment.suspended.values(),
+        *backlogs.problems(),
     ]
+    if strangers:
+        problems.append(f"{strangers}. {STRANGER_ADVICE}")
     if deferred.messages:
         problems.append(
             f"{pluralize(deferred.messages, 'message')} deferred, since accounts cannot be decided"

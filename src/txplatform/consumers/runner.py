@@ -10,15 +10,18 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from time import monotonic
+from typing import NamedTuple
 
 import psycopg
 from confluent_kafka import KafkaException
 from prometheus_client import CollectorRegistry
 
 from txplatform.consumers.assignment import Assignment
+from txplatform.consumers.backlog import Backlogs
 from txplatform.consumers.batch_processor import InboundBatch
 from txplatform.consumers.broker import Broker, Polled
 from txplatform.consumers.deferred_messages import Deferred, retry_deferred
+from txplatform.consumers.group import GroupWatch, Identity, lock_member, read_identity
 from txplatform.consumers.isolation import Processed, process_in_parts
 from txplatform.consumers.looks import Looks, briefly
 from txplatform.consumers.metrics import ConsumerMetrics
@@ -32,12 +35,13 @@ from txplatform.database_clock import DatabaseClock
 from txplatform.health import Health
 from txplatform.inbox.alarms import Alarms, end_overtaken
 from txplatform.inbox.positions import FencedError, PartitionKey
+from txplatform.inbox.unsettled import parked_messages
 from txplatform.inbox.writer import keep_contents
-from txplatform.kafka import BrokersError
+from txplatform.kafka import MOCK_CLUSTER, BrokersError
 from txplatform.processing.account_cache import AccountCache
 from txplatform.processing.snapshots import take_snapshots
 from txplatform.projections.payments import on_two_accounts
-from txplatform.projections.waiting_advices import waiting_advices
+from txplatform.projections.waiting_advices import waiting_by_topic
 from txplatform.settings import Settings
 from txplatform.telemetry import FaultLog, logger
 from txplatform.tracing import process_tracer
@@ -48,9 +52,13 @@ _CHECK_SOON_S = 1.0
 """The time until the check that shows a message just parked; later batches do not put it off."""
 
 _KEEP_EVERY_S = 3600.0
+_PAUSE_PER_SECOND_OF_COUNTING_S = 20.0
+"""Limits the counting of thousands of parked and waiting messages to a twentieth of the time."""
+
 _STUCK_AFTER_S = 15.0
 """If no poll has started for this long, the loop is stuck or the process is frozen."""
 
+_MEMBERS = "members of the consumer group"
 _FIRST_BACK_OFF_S = 0.2
 _LONGEST_BACK_OFF_S = 5.0
 
@@ -63,6 +71,15 @@ _TRANSIENT = (
     *PASSING_FAULTS,
 )
 """Any other exception is a bug or a misconfiguration, and ends the process."""
+
+
+class _Parts(NamedTuple):
+    """The parts of a consumer that exist once its names are known."""
+
+    broker: Broker
+    assignment: Assignment
+    backlogs: Backlogs
+    group: GroupWatch
 
 
 class InboundConsumer:
@@ -87,6 +104,7 @@ class InboundConsumer:
         self._retry_at = 0.0
         self._check_at = 0.0
         self._keep_at = 0.0
+        self._unsettled_at = 0.0
         self._polled_at = monotonic()
         self._deferred = Deferred()
         self._alarms = Alarms()
@@ -95,19 +113,41 @@ class InboundConsumer:
 
     def run(self, stop: threading.Event) -> None:
         """Process messages until `stop` is set."""
-        broker = Broker(self._settings)
-        assignment = Assignment(broker)
-        broker.join(INBOUND, assignment.assign, lambda: assignment.assign(None))
+        try:
+            if (identity := self._read_identity(stop)) is not None:
+                self._consume(identity, stop)
+        finally:
+            self._health = Health(ready=False, detail="has stopped")
+            self._disconnect()
+
+    def _read_identity(self, stop: threading.Event) -> Identity | None:
+        """Return the consumer's names once the database responds; None if `stop` is set before."""
+        while not stop.is_set():
+            self._polled_at = monotonic()
+            try:
+                return read_identity(self._settings, self._connected())
+            except _TRANSIENT as fault:
+                stop.wait(self._note_fault(fault))
+        return None
+
+    def _consume(self, identity: Identity, stop: threading.Event) -> None:
+        broker = Broker(self._settings, identity)
+        stalled_after_s = self._settings.stalled_after_s
+        parts = _Parts(
+            broker,
+            Assignment(broker),
+            Backlogs(broker.end, stalled_after_s),
+            GroupWatch(self._settings, identity.group_id, stalled_after_s),
+        )
+        broker.join(INBOUND, parts.assignment.assign, lambda: parts.assignment.assign(None))
         try:
             while not stop.is_set():
                 self._polled_at = monotonic()
                 try:
-                    self._run_once(broker, assignment)
+                    self._run_once(parts)
                 except _TRANSIENT as fault:
-                    self._back_off(fault, assignment)
+                    self._back_off(fault, parts.assignment)
         finally:
-            self._health = Health(ready=False, detail="has stopped")
-            self._disconnect()
             broker.leave()
 
     def health(self) -> Health:
@@ -117,15 +157,20 @@ class InboundConsumer:
             return Health(ready=False, detail=f"has not polled for {silent_s:.0f} s")
         return self._health
 
-    def _run_once(self, broker: Broker, assignment: Assignment) -> None:
+    def _run_once(self, parts: _Parts) -> None:
+        broker, assignment, backlogs, group = parts
         now = monotonic()
         if now >= self._retry_at:
             if assignment.assigned and not assignment.reading:
+                lock_member(self._connected(), broker.member_id())
                 assignment.start_reading(self._connected())
             if now >= self._check_at:
-                self._check(self._connected(), assignment)
+                self._check(self._connected(), parts)
+            if group.has_response:
+                self._look(_MEMBERS, group.take)
         polled = broker.poll(self._settings.consumer_batch_messages, _POLL_S, assignment.origin)
         self._apply(polled, broker, assignment)
+        backlogs.note(polled.messages, polled.ends)
         for key, error in polled.broken.items():
             why = broker.explain(key.topic, error)
             self._suspensions.failed(BrokersError(f"{key.topic}[{key.partition}]: {why}"))
@@ -140,18 +185,29 @@ class InboundConsumer:
         if now >= self._retry_at:
             self._failures = 0
             self._faults.succeeded()
-            self._health = health_of(assignment, self._deferred, self._alarms, self._looks.faults)
+            backlogs.look(assignment.positions)
+            self._health = health_of(
+                assignment,
+                backlogs,
+                self._deferred,
+                self._alarms,
+                self._looks.faults,
+                strangers=group.problem,
+            )
 
-    def _check(self, connection: psycopg.Connection, assignment: Assignment) -> None:
+    def _look(self, name: str, action: Callable[[psycopg.Connection], object]) -> bool:
+        connection = self._connected()
+        return self._looks.take(name, partial(action, connection), connection)
+
+    def _check(self, connection: psycopg.Connection, parts: _Parts) -> None:
         """Check for changes that no message announces, and try deferred messages again."""
-
-        def look(name: str, action: Callable[[psycopg.Connection], object]) -> bool:
-            return self._looks.take(name, partial(action, connection), connection)
-
+        assignment, look = parts.assignment, self._look
         wait_s = _CHECK_EVERY_S
         if not look(TOPICS, assignment.check):
             assignment.advanced = False
             wait_s = _CHECK_SOON_S
+        if not assignment.origin.cluster_id.startswith(MOCK_CLUSTER):  # which knows no members
+            self._looks.take(_MEMBERS, parts.group.ask, connection)
         look("the time", self._clock.measure)
         if monotonic() >= self._keep_at:
             look("contents to drop", self._keep_contents)
@@ -159,7 +215,9 @@ class InboundConsumer:
             wait_s = 0
         look("alarms", self._find_alarms)
         look("figures", self._measure)
-        self._metrics.show(assignment.lags(), self._deferred.messages, self._alarms)
+        if monotonic() >= self._unsettled_at:
+            look("parked and waiting messages", self._count_unsettled)
+        self._metrics.show(parts.backlogs.latest, self._deferred.messages, self._alarms)
         self._check_at = monotonic() + wait_s
 
     def _retry_deferred(self, connection: psycopg.Connection) -> None:
@@ -170,7 +228,15 @@ class InboundConsumer:
 
     def _measure(self, connection: psycopg.Connection) -> None:
         self._metrics.on_two_accounts.set(len(briefly(connection, on_two_accounts)))
-        self._metrics.show_waiting(briefly(connection, waiting_advices))
+
+    def _count_unsettled(self, connection: psycopg.Connection) -> None:
+        began = monotonic()
+        try:
+            self._metrics.parked.show(briefly(connection, parked_messages))
+            self._metrics.waiting.show(briefly(connection, waiting_by_topic))
+        finally:
+            now = monotonic()
+            self._unsettled_at = now + _PAUSE_PER_SECOND_OF_COUNTING_S * (now - began)
 
     def _apply(self, polled: Polled, broker: Broker, assignment: Assignment) -> None:
         started = monotonic()
@@ -212,17 +278,21 @@ class InboundConsumer:
         """
         if isinstance(fault, KafkaException) and fault.args[0].fatal():
             raise fault
+        self._retry_at = monotonic() + self._note_fault(fault)
+        assignment.stop_reading()
+
+    def _note_fault(self, fault: Exception) -> float:
+        """Report a fault and disconnect; return the seconds until the next attempt."""
         longest = min(_LONGEST_BACK_OFF_S, _FIRST_BACK_OFF_S * 2**self._failures)
         # Jitter spreads out the retries of members with the same fault.
-        wait_s = longest * random.uniform(0.5, 1)  # noqa: S311  # no secret
+        wait_s: float = longest * random.uniform(0.5, 1)  # noqa: S311  # no secret
         self._failures = min(self._failures + 1, 10)
-        self._retry_at = monotonic() + wait_s
         words = fault.args[0].str() if isinstance(fault, KafkaException) else str(fault).strip()
         self._health = Health(ready=False, detail=f"waiting for a fault to pass: {words}")
         self._metrics.count_fault()
         self._faults.failed(fault)
         self._disconnect()
-        assignment.stop_reading()
+        return wait_s
 
     def _connected(self) -> psycopg.Connection:
         if self._connection is None:

@@ -14,9 +14,15 @@ _TIMEOUT_S = 10
 class DemoBus:
     """A mock cluster with every topic; it exists as long as this object."""
 
-    def __init__(self) -> None:
+    def __init__(self, round_trip_ms: int = 0) -> None:
+        """Start the cluster; each of its responses takes `round_trip_ms`."""
         self._host = Producer(
-            {"bootstrap.servers": "mock", "test.mock.num.brokers": 1, "log_level": 1}
+            {
+                "bootstrap.servers": "mock",
+                "test.mock.num.brokers": 1,
+                "test.mock.broker.rtt": round_trip_ms,
+                "log_level": 1,
+            }
         )
         cluster = self._host.list_topics(timeout=_TIMEOUT_S)
         (broker,) = cluster.brokers.values()

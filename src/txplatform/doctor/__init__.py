@@ -22,11 +22,13 @@ from txplatform.doctor.finding import Finding, failed, ok, skipped
 from txplatform.doctor.inbox import (
     check_deferred_messages,
     check_parked_changes,
+    check_parked_messages,
     check_payments,
     check_waiting_advices,
 )
 from txplatform.doctor.lag import (
     check_consumers,
+    check_group,
     check_overdue_holds,
     check_projector,
     check_publisher,
@@ -47,15 +49,15 @@ DATABASE_CHECKS: tuple[Callable[[psycopg.Connection], Iterator[Finding]], ...] =
     check_standby,
     check_clock,
     check_api_keys,
-    check_projector,
     check_skipped_events,
-    check_publisher,
-    check_overdue_holds,
     check_parked_changes,
+    check_parked_messages,
     check_deferred_messages,
     check_payments,
     check_waiting_advices,
 )
+
+LAG_CHECKS = (check_projector, check_publisher, check_overdue_holds)
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
@@ -75,8 +77,11 @@ def examine(settings: Settings) -> Iterator[Finding]:
             )
         else:
             for check in DATABASE_CHECKS:
-                name = check.__name__.removeprefix("check_").replace("_", " ")
-                yield from run_check(name, partial(check, connection))
+                yield from run_check(_name(check), partial(check, connection))
+            for measure in LAG_CHECKS:
+                yield from run_check(
+                    _name(measure), partial(measure, connection, settings.stalled_after_s)
+                )
         try:
             view = stack.enter_context(closing(BrokerView(settings)))
             cluster = view.cluster(ALL_TOPICS)
@@ -93,7 +98,13 @@ def examine(settings: Settings) -> Iterator[Finding]:
             yield from run_check("topics", partial(check_topics, view, cluster))
             yield from run_check("topic settings", partial(check_topic_settings, view, cluster))
             if connection is not None:
-                yield from run_check("consume", partial(check_consumers, connection, view, cluster))
+                yield from run_check(
+                    "consume",
+                    partial(check_consumers, connection, view, cluster, settings.stalled_after_s),
+                )
+                yield from run_check(
+                    "consumer group", partial(check_group, connection, view, cluster, settings)
+                )
 
 
 def run_check(name: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
@@ -116,6 +127,10 @@ def run_check(name: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Fin
             f"The check itself failed: {type(error).__name__}: {_one_line(error)}.",
             "Run `txplatform doctor` again. If the check fails again, report it as a defect.",
         )
+
+
+def _name(check: Callable[..., Iterator[Finding]]) -> str:
+    return check.__name__.removeprefix("check_").replace("_", " ")
 
 
 def _one_line(error: Exception) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from confluent_kafka import (
     TIMESTAMP_NOT_AVAILABLE,
     Consumer,
+    IsolationLevel,
     KafkaError,
     KafkaException,
     TopicPartition,
@@ -14,9 +15,11 @@ from confluent_kafka import (
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, though not marked so
     AdminClient,
     ConfigResource,
+    OffsetSpec,
     ResourceType,
 )
 
+from txplatform.consumers.group import Member, members_in, request_members
 from txplatform.kafka import (
     MOCK_CLUSTER,
     BrokersError,
@@ -83,9 +86,11 @@ class BrokerView:
             Consumer,
             {
                 **config,
-                "group.id": f"{settings.kafka_group_id}-doctor",
+                "group.id": f"{settings.kafka_group_id or 'txplatform'}-doctor",
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
+                # Count messages that an open transaction holds back.
+                "isolation.level": "read_uncommitted",
                 "auto.offset.reset": "earliest",
             },
         )
@@ -165,6 +170,29 @@ class BrokerView:
                 assert found is not None  # a timeout raises
                 low, high = found
                 return low, high
+
+    def stable_end(self, topic: str, partition: int) -> int:
+        """Return the end offset for consumers, which get no message of an open transaction."""
+        asked = {TopicPartition(topic, partition): OffsetSpec.latest()}  # type: ignore[no-untyped-call]  # the library's types lack it
+        (end,) = self._admin.list_offsets(
+            asked,
+            isolation_level=IsolationLevel.READ_COMMITTED,
+            request_timeout=_TIMEOUT_S,
+        ).values()
+        try:
+            return int(end.result(2 * _TIMEOUT_S).offset)
+        except KafkaException as error:
+            raise self._explained(error, topics=[topic]) from error
+
+    def members(self, group_id: str) -> list[Member]:
+        """Return the members of a consumer group. The mock cluster does not support this."""
+        try:
+            return members_in(request_members(self._admin, group_id))
+        except KafkaException as error:
+            if is_forbidden(error.args[0]):
+                right = missing_right(self._settings, "Describe", "group", [group_id])
+                raise BrokersError("The brokers refused the query.", why=right) from error
+            raise self._explained(error) from error
 
     def timestamp_ms(self, topic: str, partition: int, offset: int) -> int | None:
         """Return the timestamp of the first message at or after an offset.

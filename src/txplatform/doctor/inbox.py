@@ -7,9 +7,10 @@ import psycopg
 from txplatform.doctor.finding import Finding, failed, ok, warning
 from txplatform.inbox.alarms import describe_alarms, find_alarms
 from txplatform.inbox.reader import deferred_messages
+from txplatform.inbox.unsettled import MOST, describe_unsettled, parked_messages
 from txplatform.pluralize import pluralize
 from txplatform.projections.payments import on_two_accounts
-from txplatform.projections.waiting_advices import waiting_advices
+from txplatform.projections.waiting_advices import waiting_advices, waiting_by_topic
 
 _LONG_WAIT_S = 86_400
 
@@ -24,6 +25,22 @@ def check_parked_changes(connection: psycopg.Connection) -> Iterator[Finding]:
         )
     else:
         yield ok("parked changes", "No change of a status or a limit is parked.")
+
+
+def check_parked_messages(connection: psycopg.Connection) -> Iterator[Finding]:
+    """Warn if messages are parked: their money has not arrived."""
+    if found := parked_messages(connection):
+        messages = sum(each.messages for each in found)
+        least = "at least " if messages >= MOST else ""
+        oldest_h = max(each.oldest_s for each in found) / 3600
+        yield warning(
+            "parked messages",
+            f"{least}{pluralize(messages, 'message')} parked, the oldest for {oldest_h:.0f} h."
+            f" {describe_unsettled(found)}.",
+            "See `txplatform inbound list`, and retry or discard them.",
+        )
+    else:
+        yield ok("parked messages", "No message is parked.")
 
 
 def check_deferred_messages(connection: psycopg.Connection) -> Iterator[Finding]:
@@ -43,6 +60,8 @@ def check_waiting_advices(connection: psycopg.Connection) -> Iterator[Finding]:
     """Warn if an advice has waited for long: its account or its original may be mistyped."""
     waiting = waiting_advices(connection)
     detail = f"{pluralize(waiting.advices, 'advice')} waiting for an account or another advice."
+    if words := describe_unsettled(waiting_by_topic(connection)):
+        detail = f"{detail} {words}."
     if waiting.oldest_s > _LONG_WAIT_S:
         yield warning(
             "waiting advices",

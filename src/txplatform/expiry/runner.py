@@ -74,12 +74,12 @@ class HoldExpirer(Follower):
         registry: CollectorRegistry,
         batch_holds: int = BATCH_HOLDS,
     ) -> None:
-        super().__init__("hold expirer", database)
+        super().__init__("hold expirer", database, stalled_after_s=settings.stalled_after_s)
         self._batch_holds = batch_holds
         self._snapshot_every = settings.snapshot_every_events
         self._snapshot_faults = FaultLog(self._log, line="snapshots not stored")
         self._clock = DatabaseClock()
-        self._overdue_s = 0.0
+        self._holds_expired = 0
         self._expired = Counter(
             "txplatform_holds_expired",
             "Holds that this process has expired.",
@@ -104,7 +104,7 @@ class HoldExpirer(Follower):
 
     @override
     def figures(self) -> dict[str, Any]:
-        return {"overdue_s": self._overdue_s}
+        return {"overdue_s": self.oldest_s}
 
     def _pass(
         self, connection: psycopg.Connection, handled: _Handled
@@ -149,6 +149,7 @@ class HoldExpirer(Follower):
                 "account cannot be decided on, its holds remain", account=account_id, exc_info=why
             )
         self._expired.inc(len(work.events))
+        self._holds_expired += len(work.events)
         if work.events:
             self._log.info("holds expired", holds=len(work.events))
         take_snapshots(
@@ -162,8 +163,9 @@ class HoldExpirer(Follower):
         handled.again += again
 
     def _show_overdue(self, now: datetime, holds: Sequence[DueHold]) -> None:
-        self._overdue_s = (now - holds[0].expires_at).total_seconds() if holds else 0.0
-        self._overdue.set(self._overdue_s)
+        overdue_s = (now - holds[0].expires_at).total_seconds() if holds else 0.0
+        self.note_wait(overdue_s, progress=self._holds_expired)
+        self._overdue.set(overdue_s)
 
     def _report(self, unreadable: set[AccountId]) -> None:
         if unreadable:

@@ -5,6 +5,7 @@ checkpoint in one transaction, so no event is applied twice. A follower that wri
 the checkpoint after its writes are confirmed; the move fails if another process moved it meanwhile.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psycopg
@@ -19,6 +20,19 @@ _TRY_TO_LOCK = f"{_LOCK} SKIP LOCKED"
 _READ_WITH_END = f"SELECT coalesce(({_READ}), 0), ({LAST_POSITION})"
 _MOVE = """
 UPDATE checkpoints SET position = %s, moved_at = clock_timestamp() WHERE name = %s AND position = %s
+"""
+
+_READ_WITH_WAITS = """
+SELECT coalesce(c.position, 0), extract(epoch FROM clock_timestamp() - CASE f.name
+WHEN 'publisher:parked-messages' THEN (
+    SELECT coalesce(resolved_at, received_at) FROM inbound_messages
+    WHERE parked_number > coalesce(c.position, 0) ORDER BY parked_number LIMIT 1
+) ELSE (
+    SELECT real_time(recorded_at) FROM events
+    WHERE position > coalesce(c.position, 0) ORDER BY position LIMIT 1
+) END)::float8
+FROM unnest(%s::text[]) WITH ORDINALITY AS f (name, number) LEFT JOIN checkpoints c USING (name)
+ORDER BY f.number
 """
 
 
@@ -87,3 +101,13 @@ class Checkpoint:
                 why="Another process or an operator has moved it.",
                 next_step="No action needed: reading continues from its new position.",
             )
+
+
+def read_with_waits(
+    connection: psycopg.Connection, names: Sequence[str]
+) -> list[tuple[int, float | None]]:
+    """Return the position of each checkpoint, and for how long the first item after it has waited.
+
+    The time is in seconds, by the database's clock; None if nothing waits.
+    """
+    return connection.execute(_READ_WITH_WAITS, (list(names),)).fetchall()

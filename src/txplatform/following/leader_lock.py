@@ -8,12 +8,17 @@ import psycopg
 
 from txplatform.advisory_locks import LEADERS
 
-_TRY = "SELECT pg_try_advisory_lock(%s, hashtext(%s))"
-_LEADER = """
+_KEY = (
+    "hashtext(CASE current_schema() WHEN 'public' THEN '' ELSE current_schema() || ' ' END || %s)"
+)
+"""Installations in two schemas of a database have a leader each."""
+
+_TRY = f"SELECT pg_try_advisory_lock(%s, {_KEY})"
+_LEADER = f"""
 SELECT pid FROM pg_locks
 WHERE locktype = 'advisory' AND granted
   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-  AND (classid, objid, objsubid) = (%s, hashtext(%s)::bit(32)::bigint, 2)
+  AND (classid, objid, objsubid) = (%s, {_KEY}::bit(32)::bigint, 2)
 """
 
 

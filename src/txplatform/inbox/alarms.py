@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from txplatform.contracts.cloudevents import EnvelopeError, open_envelope
 from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.contracts.messages import AccountStatusChangedMessage, CreditLimitChangedMessage
 from txplatform.domain.commands.outcome import RefusalReason
@@ -23,7 +22,7 @@ from txplatform.domain.ids import AccountId, account_stream
 from txplatform.domain.keys import credit_limit_key, rejected_key
 from txplatform.domain.status import AccountStatus
 from txplatform.eventstore.statements import row_equals
-from txplatform.inbox.message import MessageOutcome, ReceivedMessage
+from txplatform.inbox.message import MessageOutcome, ReceivedMessage, readable_body
 from txplatform.pluralize import pluralize
 
 _NAMES = {
@@ -153,7 +152,7 @@ def alarms_until(message: ReceivedMessage, outcome: MessageOutcome) -> int | Non
     unsettled = outcome.status in (MessageStatus.PARKED, MessageStatus.WAITING)
     if message.topic not in CHANGES or not unsettled:
         return None
-    body = _body_of(message)
+    body = readable_body(message)
     if message.topic == AccountStatusChangedMessage.TOPIC and _reads_active(body):
         return None
     account_id = body.get("account_id")
@@ -222,14 +221,6 @@ def _fault(connection: psycopg.Connection[Any], error: psycopg.Error) -> Alarms:
     if connection.closed:
         raise error
     return Alarms(fault=type(error).__name__)
-
-
-def _body_of(message: ReceivedMessage) -> dict[str, Any]:
-    try:
-        data = open_envelope(message.headers, message.body).data
-    except EnvelopeError:
-        return {}
-    return data if isinstance(data, dict) else {}
 
 
 def _reads_active(body: dict[str, Any]) -> bool:

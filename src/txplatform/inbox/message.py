@@ -1,8 +1,9 @@
 """A message from Kafka, and its outcome."""
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from txplatform.contracts.cloudevents import EnvelopeError, open_envelope
 from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.domain.cause import KeyCause, OperatorCause, PartCause
 
@@ -71,3 +72,12 @@ class MessageOutcome(NamedTuple):
     event_id: str | None = None
     account_version: int | None = None
     flags: tuple[str, ...] = ()
+
+
+def readable_body(message: ReceivedMessage) -> dict[str, Any]:
+    """Return the members of a message's body as sent; empty if it is not a JSON object."""
+    try:
+        data = open_envelope(message.headers, message.body).data
+    except EnvelopeError:
+        return {}
+    return data if isinstance(data, dict) else {}

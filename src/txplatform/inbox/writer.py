@@ -15,25 +15,26 @@ from txplatform.eventstore.statements import column_arrays, row_equals
 from txplatform.inbox.alarms import alarms_until
 from txplatform.inbox.contents import NOTHING, keepable
 from txplatform.inbox.message import Headers, MessageOutcome, ReceivedMessage, Resolver
+from txplatform.inbox.unsettled import money_in
 
 INSERT = """
 INSERT INTO inbound_messages (
     cluster_id, topic, topic_id, partition, "offset", sent_at, key, withheld, content_hmac,
     traceparent, account_id, business_key, first_status, status, reason, detail, event_id,
-    account_version, flags, alarms_until, parked_number
+    account_version, flags, alarms_until, amount_minor, currency, parked_number
 )
 SELECT cluster_id, topic, topic_id, partition, "offset", sent_at, key, withheld, content_hmac,
     traceparent, account_id, business_key, status, status, reason, detail, event_id,
-    account_version, string_to_array(flags, ','), alarms_until,
+    account_version, string_to_array(flags, ','), alarms_until, amount_minor, currency,
     CASE WHEN status = 'parked' THEN nextval('parked_numbers') END
 FROM unnest(
     %b::text[], %b::text[], %b::text[], %b::int[], %b::bigint[], %b::timestamptz[], %b::bytea[],
     %b::boolean[], %b::bytea[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
-    %b::text[], %b::text[], %b::bigint[], %b::text[], %b::bigint[]
+    %b::text[], %b::text[], %b::bigint[], %b::text[], %b::bigint[], %b::bigint[], %b::text[]
 ) WITH ORDINALITY AS m (
     cluster_id, topic, topic_id, partition, "offset", sent_at, key, withheld, content_hmac,
     traceparent, account_id, business_key, status, reason, detail, event_id, account_version,
-    flags, alarms_until, nth
+    flags, alarms_until, amount_minor, currency, nth
 )
 ORDER BY nth
 ON CONFLICT (cluster_id, topic_id, topic, partition, "offset") DO UPDATE
@@ -119,6 +120,7 @@ def record(  # noqa: PLR0913  # the last one has a default
         *details,
         [",".join(each) for each in flags],
         list(map(alarms_until, messages, outcomes)),
+        *column_arrays(list(map(money_in, messages, outcomes))),
     ]
     cursor = connection.cursor(binary=True)
     cursor.execute(INSERT, columns, prepare=True)

@@ -87,6 +87,12 @@ class ProjectionMetrics:
             ["projection"],
             registry=registry,
         )
+        self.oldest = Gauge(
+            "txplatform_projection_oldest_seconds",
+            "The time for which the oldest event that a read model has not read has waited.",
+            ["projection"],
+            registry=registry,
+        )
         self.events = Counter(
             "txplatform_projected_events",
             "Events that this process has read into a read model.",
@@ -99,13 +105,23 @@ class ReadModelFollower(Follower):
     """Keeps one read model up to date."""
 
     def __init__(
-        self, projection: Projection, database: Database, metrics: ProjectionMetrics
+        self,
+        projection: Projection,
+        settings: Settings,
+        database: Database,
+        metrics: ProjectionMetrics,
     ) -> None:
-        super().__init__(projection.name, database, component=f"projector.{projection.name}")
+        super().__init__(
+            projection.name,
+            database,
+            component=f"projector.{projection.name}",
+            stalled_after_s=settings.stalled_after_s,
+        )
         self._projection = projection
         self._checkpoint = checkpoint_of(projection.name)
         self._lag_gauge = metrics.lag.labels(self.name)
         self._skipped_gauge = metrics.skipped.labels(self.name)
+        self._oldest_gauge = metrics.oldest.labels(self.name)
         self._events_counter = metrics.events.labels(self.name)
         self._position = 0
         self._lag = 0
@@ -128,6 +144,8 @@ class ReadModelFollower(Follower):
             self._position = position if upto is None else upto
             self._lag = max(end - self._position, 0)
             self._lag_gauge.set(self._lag)
+            self.watch(connection, self._checkpoint)
+            self._oldest_gauge.set(self.oldest_s)
             self._events_counter.inc(events)
             self.report(detail)
             yield 0 if events and self._lag else self._projection.pause_s
@@ -152,12 +170,13 @@ class Projector(SideBySide):
 
     def __init__(
         self,
-        settings: Settings,  # noqa: ARG002  # every part is made from the same three
+        settings: Settings,
         database: Database,
         registry: CollectorRegistry,
         projections: Sequence[Projection] = PROJECTIONS,
     ) -> None:
         metrics = ProjectionMetrics(registry)
         super().__init__(
-            "projector", [ReadModelFollower(each, database, metrics) for each in projections]
+            "projector",
+            [ReadModelFollower(each, settings, database, metrics) for each in projections],
         )

@@ -11,12 +11,14 @@ from typing import NamedTuple, get_args, get_type_hints
 import psycopg
 from typing_extensions import override
 
+from txplatform.contracts.messages import TOPIC_OF
 from txplatform.domain.account import Account
 from txplatform.domain.events import EVENT_TYPES, WaitingMessageRejected
 from txplatform.domain.events.waiting import WAITING, MessageWaiting, WaitingKind
 from txplatform.domain.ids import AccountId, account_stream
 from txplatform.domain.keys import rejected_key, waiting_key
 from txplatform.eventstore.statements import LoggedEvent, row_equals
+from txplatform.inbox.unsettled import MOST, Unsettled
 from txplatform.projections.projection import ExpectedRows, Projection
 
 
@@ -80,6 +82,39 @@ SELECT count(*) OVER (), extract(epoch FROM decision_clock() - recorded_at)::flo
 FROM waiting_advices ORDER BY recorded_at LIMIT 1
 """
 
+_STREAM, _WAITING = account_stream(AccountId("")), waiting_key("")
+_COMMANDS = " ".join(
+    f"WHEN '{kind.TOPIC}' THEN '{kind.COMMAND}'"
+    for kind in get_args(WaitingKind)
+    if "amount" in get_type_hints(get_type_hints(kind)[kind.COMMAND])
+)
+_TOPICS = " ".join(
+    f"WHEN '{kind.TOPIC}' THEN '{TOPIC_OF[get_type_hints(kind)[kind.COMMAND]]}'"
+    for kind in get_args(WaitingKind)
+)
+_BY_TOPIC = f"""
+SELECT topic, money ->> 'currency', count(*),
+    coalesce(sum((money ->> 'amount')::bigint), 0)::bigint,
+    extract(epoch FROM decision_clock() - min(recorded_at))::float8
+FROM (
+    SELECT account_id, business_key, recorded_at FROM waiting_advices
+    ORDER BY recorded_at LIMIT {MOST}
+) waiting
+CROSS JOIN LATERAL (
+    SELECT CASE topic {_TOPICS} END AS topic,
+        convert_from(state, 'UTF8')::json -> CASE topic {_COMMANDS} END AS money
+    FROM events
+    WHERE {
+    row_equals(
+        "event_key, originator_id",
+        f"'{_WAITING}' || waiting.business_key, '{_STREAM}' || waiting.account_id",
+    )
+}
+    OFFSET 0
+) advice
+GROUP BY 1, 2
+"""  # constants of this package
+
 
 class _ExpectedWaitingAdvices(ExpectedRows):
     def __init__(self) -> None:
@@ -137,3 +172,8 @@ def waiting_advices(connection: psycopg.Connection) -> Waiting:
     """Return the number of advices that wait, and the oldest, as far as the projector has read."""
     row = connection.execute(_OLDEST).fetchone()
     return Waiting() if row is None else Waiting(*row)
+
+
+def waiting_by_topic(connection: psycopg.Connection) -> list[Unsettled]:
+    """Count the advices that wait, at most 10,000, with their money."""
+    return [Unsettled(*row) for row in connection.execute(_BY_TOPIC, prepare=False)]

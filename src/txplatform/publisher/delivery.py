@@ -130,20 +130,16 @@ class Delivery:
         Raises:
             DeliveryError: The brokers do not respond, or a topic is missing or unusable.
         """
+        if self._topics_seen.issuperset(topics):
+            return
+        # One request for all: a slow broker would take longer for each topic than a leader's
+        # session may be silent.
+        errors = self._look_up()
+        self._topics_seen.update(topic for topic, error in errors.items() if error is None)
         for topic in set(topics) - self._topics_seen:
-            try:
-                found = self._producer.list_topics(topic, timeout=_METADATA_TIMEOUT_S)
-            except KafkaException as error:
-                self._producer.poll(0)  # for the cause
-                raise DeliveryError(
-                    f"The brokers at {self._settings.kafka_bootstrap_servers} cannot be used.",
-                    why=f"{self._causes.explain(error.args[0].str())}.",
-                    next_step=CHECK_SETTINGS,
-                ) from error
-            problem = found.topics[topic].error
+            problem = self._look_up(topic)[topic]
             if problem is None:
                 self._topics_seen.add(topic)
-                self._causes.forget()
                 continue
             if problem.code() in _MISSING:
                 raise DeliveryError(
@@ -153,6 +149,20 @@ class Delivery:
             raise DeliveryError(
                 f"The topic {topic} cannot be used.", why=self._explain(problem, [topic])
             )
+
+    def _look_up(self, topic: str | None = None) -> dict[str, KafkaError | None]:
+        """Return a topic, or all topics that this client may see, with the error of each."""
+        try:
+            found = self._producer.list_topics(topic, timeout=_METADATA_TIMEOUT_S)
+        except KafkaException as error:
+            self._producer.poll(0)  # for the cause
+            raise DeliveryError(
+                f"The brokers at {self._settings.kafka_bootstrap_servers} cannot be used.",
+                why=f"{self._causes.explain(error.args[0].str())}.",
+                next_step=CHECK_SETTINGS,
+            ) from error
+        self._causes.forget()
+        return {name: each.error for name, each in found.topics.items()}
 
     def begin(self, batch: Batch) -> None:
         """Pass the records to the client, which sends them in the background.

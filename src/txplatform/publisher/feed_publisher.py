@@ -48,7 +48,7 @@ _PATIENCE_S = 5.0
 class FeedPublisher(Follower):
     """Publishes one feed to Kafka."""
 
-    def __init__(  # noqa: PLR0913  # the last two have defaults
+    def __init__(  # noqa: PLR0913  # the last three have defaults
         self,
         feed: Feed,
         settings: Settings,
@@ -57,17 +57,25 @@ class FeedPublisher(Follower):
         *,
         deliver: Callable[[Settings], Delivery] = Delivery,
         stop_patience_s: float = 3.0,
+        silence_s: float = SILENCE_S,
     ) -> None:
         """Create a publisher.
 
         `deliver` creates a `Delivery`, which is replaced after a failure. When the process stops,
-        the publisher waits up to `stop_patience_s` seconds for a batch in flight.
+        the publisher waits up to `stop_patience_s` seconds for a batch in flight. The server ends
+        the session of a publisher that sends no statement for `silence_s` seconds.
         """
-        super().__init__(feed.name, database, component=f"publisher.{feed.name}")
+        super().__init__(
+            feed.name,
+            database,
+            component=f"publisher.{feed.name}",
+            stalled_after_s=settings.stalled_after_s,
+        )
         self._feed = feed
         self._settings = settings
         self._deliver = deliver
         self._stop_patience_s = stop_patience_s
+        self._silence_s = silence_s
         self._metrics = metrics
         self._leader_lock = LeaderLock(f"publisher:{feed.name}")
         self._checkpoint = checkpoint_of(feed)
@@ -81,7 +89,7 @@ class FeedPublisher(Follower):
     def follow(self, connection: psycopg.Connection) -> Generator[float, None, None]:
         """Wait to become leader, then publish; after a Kafka fault, resume from the checkpoint."""
         # If this process freezes, the server ends the session, which frees the leader lock.
-        connection.execute(f"SET idle_session_timeout = '{SILENCE_S}s'")
+        connection.execute(f"SET idle_session_timeout = '{self._silence_s}s'")
         # Moves of the checkpoint need not wait for the disk. A crash of the server may undo the
         # last moves; then a few records are sent again, as after any other fault.
         connection.execute("SET synchronous_commit = off")
@@ -123,6 +131,8 @@ class FeedPublisher(Follower):
                 self.report(detail, ready=False)
             else:
                 self.report("standing by: another publisher is active")
+            self.watch(connection, self._checkpoint)
+            self._metrics.oldest.labels(self.name).set(self.oldest_s)
             yield _STAND_BY_S
         self._log.info("became leader")
 
@@ -183,6 +193,8 @@ class FeedPublisher(Follower):
             self._measured = now
             self._lag = self._feed.end(connection) - self._position
             self._metrics.lag.labels(self.name).set(self._lag)
+            self.watch(connection, self._checkpoint)
+            self._metrics.oldest.labels(self.name).set(self.oldest_s)
 
 
 def checkpoint_of(feed: Feed) -> Checkpoint:

@@ -19,6 +19,12 @@ class PublisherMetrics:
             ["feed"],
             registry=registry,
         )
+        self.oldest = Gauge(
+            "txplatform_publisher_oldest_seconds",
+            "The time for which the oldest item that a feed has not published has waited.",
+            ["feed"],
+            registry=registry,
+        )
         self.restarts = Counter(
             "txplatform_publisher_restarts",
             "Restarts of a feed from its checkpoint after a fault.",

@@ -40,7 +40,7 @@ class Shadower(Follower):
         registry: CollectorRegistry,
         batch_events: int = 1000,
     ) -> None:
-        super().__init__("shadower", database)
+        super().__init__("shadower", database, stalled_after_s=settings.stalled_after_s)
         self._batch_events = batch_events
         self._cache = AccountCache(settings.account_cache_size)
         self._figures: dict[str, Any] = {}
@@ -53,6 +53,12 @@ class Shadower(Follower):
         self._lag = Gauge(
             "txplatform_shadow_lag_positions",
             "Log positions that the shadow evaluation has not read yet.",
+            registry=registry,
+        )
+
+        self._oldest = Gauge(
+            "txplatform_shadow_oldest_seconds",
+            "The time for which the oldest event that is not evaluated has waited.",
             registry=registry,
         )
 
@@ -71,6 +77,11 @@ class Shadower(Follower):
         book = read_book(connection)
         end = last_position(connection)
         shadowing = _unfinished(connection, book)
+        if shadowing is None:
+            self.note_wait(0, progress=None)
+        else:
+            self.watch(connection, store.checkpoint_of(shadowing.shadowing_id))
+        self._oldest.set(self.oldest_s)
         if shadowing is None:
             self._lag.set(0)
             self._figures = {}

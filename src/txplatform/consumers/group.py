@@ -1,0 +1,199 @@
+"""The consumer group, and members of it that are not connected to this consumer's database.
+
+Such a member belongs to another installation, perhaps on a copy of this database, and gets messages
+that do not arrive here. Each consumer locks its member id in its database. A member whose id nobody
+has locked is a stranger.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from time import monotonic
+from typing import NamedTuple
+
+import psycopg
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, though not marked so
+    AdminClient,
+    ConsumerGroupDescription,
+)
+
+from txplatform.advisory_locks import GROUP_MEMBERS
+from txplatform.kafka import ReportedCauses, brokers_error, client_config, start_client
+from txplatform.pluralize import pluralize
+from txplatform.settings import Settings
+
+_REQUEST_TIMEOUT_S = 5
+_FUTURE_TIMEOUT_S = 2 * _REQUEST_TIMEOUT_S
+"""Longer than the request's timeout, so that the client's own error comes first."""
+
+_OLD_CLIENT_ID = "txplatform"
+"""The client id of version 0.1.0, which locks no member id."""
+
+_INSTALLATION_ID = """
+SELECT encode(substr(sha256('installation'::bytea || secret), 1, 4), 'hex')
+FROM installation_secrets WHERE name = 'message-contents'
+"""
+"""The id has a fraction of the secret's bits, so it says nothing about the secret."""
+
+_KEY = "hashtext(current_schema() || ' ' || member_id)"
+_LOCK = f"SELECT pg_try_advisory_lock_shared(%s, {_KEY}) FROM (VALUES (%s)) AS m (member_id)"
+_UNLOCKED = f"""
+SELECT member_id FROM unnest(%s::text[]) AS m (member_id)
+WHERE NOT EXISTS (
+    SELECT FROM pg_locks
+    WHERE locktype = 'advisory' AND granted
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND (classid, objid, objsubid) = (%s, {_KEY}::bit(32)::bigint, 2)
+)
+"""
+
+STRANGER_ADVICE = (
+    "If it belongs to another installation, set TXPLATFORM_KAFKA_GROUP_ID in one of the two to a"
+    " name of its own, and restart its consumers: both then get all messages."
+)
+
+
+class Identity(NamedTuple):
+    """The names under which a consumer is known to the brokers."""
+
+    group_id: str
+    client_id: str
+
+
+class Member(NamedTuple):
+    """A member of a consumer group.
+
+    Attributes:
+        partitions: The number of partitions assigned to it.
+    """
+
+    member_id: str
+    client_id: str
+    host: str
+    partitions: int
+
+
+def read_identity(settings: Settings, connection: psycopg.Connection) -> Identity:
+    """Return the consumer's names, with an id of the installation that its database keeps.
+
+    A copy of the database has the same id.
+
+    Raises:
+        psycopg.Error: The database does not respond, or its schema is missing.
+    """
+    ((installation_id,),) = connection.execute(_INSTALLATION_ID).fetchall()
+    own = f"txplatform-{installation_id}"
+    return Identity(settings.kafka_group_id or own, own)
+
+
+def request_members(admin: AdminClient, group_id: str) -> "Future[ConsumerGroupDescription]":
+    """Ask the broker for the members of a group, without waiting for the response."""
+    asked = admin.describe_consumer_groups([group_id], request_timeout=_REQUEST_TIMEOUT_S)
+    return asked[group_id]
+
+
+def lock_member(connection: psycopg.Connection, member_id: str) -> None:
+    """Show as long as this connection lasts that a member of the group belongs to this database.
+
+    Raises:
+        psycopg.Error: The database does not respond.
+    """
+    connection.execute(_LOCK, (GROUP_MEMBERS, member_id))
+
+
+def members_in(described: "Future[ConsumerGroupDescription]") -> list[Member]:
+    """Return the members of a group, waiting for the response if there is none yet.
+
+    Raises:
+        KafkaException: The broker does not respond, denies access, or cannot describe groups.
+    """
+    return [
+        Member(
+            each.member_id,
+            each.client_id,
+            each.host,
+            len(each.assignment.topic_partitions if each.assignment else ()),
+        )
+        for each in described.result(_FUTURE_TIMEOUT_S).members
+    ]
+
+
+def strangers_among(connection: psycopg.Connection, members: Sequence[Member]) -> list[Member]:
+    """Return the members that read partitions, but are not connected to this database."""
+    reading = {
+        each.member_id: each
+        for each in members
+        if each.partitions and each.client_id != _OLD_CLIENT_ID
+    }
+    rows = connection.execute(_UNLOCKED, ([*reading], GROUP_MEMBERS)).fetchall()
+    return [reading[member_id] for (member_id,) in rows]
+
+
+def describe_strangers(members: Sequence[Member], strangers: Sequence[Member]) -> str:
+    """Return which partitions are lost to strangers, as text; empty without strangers."""
+    if not strangers:
+        return ""
+    of_all = pluralize(sum(each.partitions for each in members), "partition")
+    named = ", ".join(f"client id {each.client_id} at {each.host}" for each in strangers)
+    return (
+        f"{sum(each.partitions for each in strangers)} of {of_all} are read by a process that is"
+        f" not connected to this database ({named}): their messages do not arrive here"
+    )
+
+
+class GroupWatch:
+    """Looks for strangers in the group, without ever waiting for the broker.
+
+    Attributes:
+        problem: Which partitions strangers have read for a while, as text; empty if none.
+    """
+
+    def __init__(self, settings: Settings, group_id: str, patience_s: float) -> None:
+        """Create a watch that reports strangers after `patience_s` seconds."""
+        self.problem = ""
+        self._settings = settings
+        self._group_id = group_id
+        self._patience_s = patience_s
+        self._causes = ReportedCauses()
+        self._admin: AdminClient | None = None
+        self._response: Future[ConsumerGroupDescription] | None = None
+        self._since: dict[str, float] = {}
+
+    @property
+    def has_response(self) -> bool:
+        """True if `take` has something to take."""
+        return self._response is not None and self._response.done()
+
+    def ask(self) -> None:
+        """Ask the broker for the members of the group, unless a response is outstanding."""
+        if self._response is None:
+            if self._admin is None:
+                config = client_config(self._settings, self._causes)
+                self._admin = start_client(AdminClient, config)
+            self._response = request_members(self._admin, self._group_id)
+
+    def take(self, connection: psycopg.Connection) -> None:
+        """Take the broker's response, and look for strangers among the members.
+
+        Raises:
+            BrokersError: The brokers did not respond, or refuse this client.
+            psycopg.Error: The database does not respond.
+        """
+        assert self._response is not None
+        assert self._admin is not None
+        response, self._response = self._response, None
+        # A client that failed is not used again: it may go on asking a broker that is away.
+        admin, self._admin, self.problem = self._admin, None, ""
+        admin.poll(0)  # for the cause
+        try:
+            members = members_in(response)
+        except KafkaException as error:
+            raise brokers_error(self._settings, self._causes, error) from error
+        self._admin = admin
+        self._causes.forget()
+        strangers, now = strangers_among(connection, members), monotonic()
+        self._since = {each.member_id: self._since.get(each.member_id, now) for each in strangers}
+        known = [
+            each for each in strangers if now - self._since[each.member_id] >= self._patience_s
+        ]
+        self.problem = describe_strangers(members, known)
