@@ -38,6 +38,15 @@ REFUSED = (
 )
 """Errors that the values of one row provoke: without the row, the same statement succeeds."""
 
+SCHEMA_FAULTS = (
+    errors.UndefinedTable,
+    errors.UndefinedColumn,
+    errors.UndefinedFunction,
+    errors.InvalidSchemaName,
+    errors.InsufficientPrivilege,
+)
+"""Errors of a database without the schema of this version; `txplatform migrate` ends them."""
+
 _WHOLE_TABLE_PLANS = (
     "enable_seqscan",
     "enable_bitmapscan",

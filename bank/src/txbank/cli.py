@@ -17,6 +17,7 @@ from txbank.database import Connection
 from txbank.errors import TxBankError
 from txbank.service import Service
 from txbank.settings import CommonSettings, load, refuse_unknown_settings
+from txbank.streams import give_up, prepare_streams
 from txbank.web.users import (
     BadUserError,
     OwnAccount,
@@ -42,25 +43,43 @@ class DatabaseError(TxBankError):
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 1 after a failure, 2 for wrong usage."""
-    arguments = _parser().parse_args(words)
+    prepare_streams()
+    problem = ""
     try:
-        refuse_unknown_settings(service.settings for service in SERVICES.values())
-        match arguments.command:
-            case "migrate":
-                return _migrate([arguments.service] if arguments.service else [*SERVICES])
-            case "keys":
-                return _keys(arguments)
-            case "users":
-                return _add_user(arguments)
-            case "all":
-                return process.run([*SERVICES.values()])
-            case name:
-                return process.run([SERVICES[name]])
+        try:
+            code = _run(_parser().parse_args(words))
+        finally:
+            if not isinstance(sys.exception(), Exception):
+                sys.stdout.flush()  # also if argparse has printed help
     except (TxBankError, TxPlatformClientError) as error:
-        sys.stderr.write(f"{error}\n")
+        code, problem = 1, str(error)
+    except UnicodeEncodeError as error:
+        if error.reason != "surrogates not allowed":
+            raise
+        code, problem = 1, "An argument is not text in the encoding of the locale."
     except KeyboardInterrupt:
-        sys.stderr.write("Interrupted.\n")
-    return 1
+        code, problem = 1, "Interrupted."
+    except BrokenPipeError:
+        code = 0
+    except OSError as error:
+        code, problem = 1, f"{error.strerror}."
+    give_up(problem)
+    return code
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    refuse_unknown_settings(service.settings for service in SERVICES.values())
+    match arguments.command:
+        case "migrate":
+            return _migrate([arguments.service] if arguments.service else [*SERVICES])
+        case "keys":
+            return _keys(arguments)
+        case "users":
+            return _add_user(arguments)
+        case "all":
+            return process.run([*SERVICES.values()])
+        case name:
+            return process.run([SERVICES[name]])
 
 
 def _parser() -> argparse.ArgumentParser:

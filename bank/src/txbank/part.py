@@ -5,9 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+import psycopg
+from confluent_kafka import KafkaException
+
 from txbank.tracing import logger
 
 _RETRY_S = 1
+_FAULT = "fault; trying again every second"
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,11 @@ def retry_faults(
         try:
             work(stop)
         except Exception as error:
-            if worker.health.ready:
-                log.exception("fault; trying again every second")
+            if not worker.health.ready:
+                pass  # it is logged already
+            elif isinstance(error, (psycopg.Error, KafkaException)):
+                log.warning(_FAULT, error=str(error))  # whose words say enough
+            else:
+                log.exception(_FAULT)
             worker.health = Health(ready=False, detail=f"{type(error).__name__}: {error}")
             stop.wait(_RETRY_S)

@@ -7,13 +7,14 @@ progress and errors to stderr. The exit code is 0 for success, 1 for failure and
 
 import argparse
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
 import psycopg
+from psycopg import errors
 
+from txplatform.cli.streams import give_up, prepare_streams
 from txplatform.errors import TxPlatformError
 
 COMMANDS = {
@@ -49,6 +50,62 @@ _MODULES = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand and return the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    prepare_streams()
+    try:
+        try:
+            code = _run(words)
+        finally:
+            if not isinstance(sys.exception(), Exception):
+                sys.stdout.flush()  # also if argparse has printed help
+    except KeyboardInterrupt:
+        problem: str | None = "Interrupted."
+    except BrokenPipeError:
+        give_up("")
+        return 0
+    except Exception as error:
+        problem = _explained(error)
+        if problem is None:
+            raise
+    else:
+        return code
+    give_up(f"{' '.join(['txplatform', *words[:1]])}: {problem}")
+    return 1
+
+
+def _explained(error: Exception) -> str | None:
+    """Return what happened and what to do; None for an error that nobody has foreseen."""
+    text: str | None
+    match error:
+        case TxPlatformError():
+            text = str(error)
+        case psycopg.OperationalError():
+            text = (
+                f"The database cannot be used: {error}. Check TXPLATFORM_DATABASE_URL and that the "
+                "server is running; `txplatform doctor` shows details."
+            )
+        case errors.UndefinedTable() | errors.UndefinedColumn() | errors.UndefinedFunction():
+            text = "The database schema does not match this version. Run `txplatform migrate`."
+        case errors.InsufficientPrivilege():
+            text = (
+                f"The database role may not do this: {error.diag.message_primary}. `txplatform "
+                "migrate` gives the service's role its rights; the owner has to be able to create "
+                "tables."
+            )
+        case errors.ReadOnlySqlTransaction() | errors.InvalidSchemaName():
+            text = (
+                f"The database cannot be used: {error.diag.message_primary}. Check that "
+                "TXPLATFORM_DATABASE_URL names the primary server and an existing schema."
+            )
+        case UnicodeEncodeError(reason="surrogates not allowed"):
+            text = "An argument is not text in the encoding of the locale."
+        case OSError(strerror=str()):
+            text = f"{f'{error.filename}: ' if error.filename else ''}{error.strerror}."
+        case _:
+            text = None
+    return text
+
+
+def _run(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="txplatform", description="Event-sourced card transaction processing."
     )
@@ -67,28 +124,4 @@ def main(argv: Sequence[str] | None = None) -> int:
             module.configure(subparser)
     arguments = parser.parse_args(words)
     assert module is not None  # argparse rejects unknown commands
-    try:
-        return int(module.run(arguments))
-    except TxPlatformError as error:
-        problem = str(error)
-    except psycopg.OperationalError as error:
-        problem = (
-            f"The database cannot be used: {error}. Check TXPLATFORM_DATABASE_URL and that the "
-            "server is running; `txplatform doctor` shows details."
-        )
-    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction):
-        problem = "The database schema does not match this version. Run `txplatform migrate`."
-    except psycopg.errors.InsufficientPrivilege as error:
-        problem = (
-            f"The database role may not do this: {error.diag.message_primary}. `txplatform "
-            "migrate` gives the service's role its rights; the owner has to be able to create "
-            "tables."
-        )
-    except KeyboardInterrupt:
-        return 1
-    except BrokenPipeError:
-        # The reader closed the pipe. Without this, Python would report an error at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    print(f"txplatform {arguments.command}: {problem}", file=sys.stderr)  # noqa: T201
-    return 1
+    return int(module.run(arguments))

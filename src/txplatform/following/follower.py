@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 
-from txplatform.database import PASSING_FAULTS, Database
+from txplatform.database import PASSING_FAULTS, SCHEMA_FAULTS, Database
 from txplatform.errors import TxPlatformError
 from txplatform.following.checkpoint import Checkpoint, read_with_waits
 from txplatform.health import Health
@@ -115,7 +115,7 @@ class Follower(ABC):
 
     def report_fault(self, error: Exception) -> float:
         """Log an error, show it in the health, and return the seconds to pause before a retry."""
-        expected = isinstance(error, (TxPlatformError, *PASSING_FAULTS))
+        expected = isinstance(error, (TxPlatformError, *PASSING_FAULTS, *SCHEMA_FAULTS))
         self._faults.failed(error, unexpected=not expected)
         self.report(str(error).strip(), ready=False)
         pause_s, self._back_off_s = self._back_off_s, min(2 * self._back_off_s, LONGEST_BACK_OFF_S)
