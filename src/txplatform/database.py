@@ -111,9 +111,10 @@ def describe_refusal(error: Exception) -> str:
 
 
 def _cannot_connect(error: psycopg.OperationalError | OSError) -> psycopg.OperationalError:
-    """Return an error that has words for what this process lacks, such as files or memory.
+    """Return the error of a failed connection, with the cause in its message.
 
-    psycopg raises an OSError of its own, or an OperationalError without any reason of libpq.
+    If this process has no free files or memory, psycopg raises an OSError, or an OperationalError
+    that says "no error details".
     """
     if isinstance(error, OSError):
         return psycopg.OperationalError(f"cannot connect: {error.strerror or error}")

@@ -56,11 +56,12 @@ class DatabaseClock:
         self.simulated = row[1]
 
     def note(self, before_s: float, database_s: float) -> None:
-        """Take a measurement into account.
+        """Correct the known difference between the clocks by a measurement.
 
-        The database read its clock between `before_s` and now. So the measurement bounds how far
-        its clock is ahead. The known value is changed no more than these bounds require, since a
-        slow measurement is less exact than an earlier, faster one.
+        The database read its clock between `before_s` and now, so the measurement gives a lower and
+        an upper bound for the difference. A known value within the bounds is kept; another one is
+        moved to the nearer bound. So a slow measurement, whose bounds are wide, does not replace a
+        faster and more exact one.
 
         Args:
             before_s: The time by the monotonic clock when the query was sent, in seconds.

@@ -47,10 +47,10 @@ class BrokersError(TxPlatformError):
 
 
 class ReportedCauses:
-    """Keeps the last cause that a Kafka client reported.
+    """Keeps the last error that a Kafka client reported to its callback.
 
-    librdkafka reports a wrong password, an unknown host name or a refused certificate to a callback
-    only. The call that needed the brokers fails with a time-out.
+    If a password is wrong, a host name is unknown or a certificate is refused, the call itself only
+    fails with a time-out. librdkafka reports the cause to the error callback.
     """
 
     def __init__(self) -> None:

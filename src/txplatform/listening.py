@@ -33,8 +33,8 @@ def listen(host: str, port: int, variables: str) -> socket.socket:
     """Return a listening socket.
 
     Args:
-        host: An address or a name of this machine. `::` is every address, also of IPv4; where there
-            is no IPv6, of IPv4 alone.
+        host: An address or a name of this machine. `::` stands for all IPv6 and IPv4 addresses; on
+            a machine without IPv6, for all IPv4 addresses.
         port: The port; 0 for any free one.
         variables: The variables that set host and port, for the error.
 

@@ -77,7 +77,10 @@ def test_a_container_has_a_pinned_image_resources_and_secrets_by_reference(
     assert {each["name"] for each in container["env"]} <= known
     assert all("secretKeyRef" in each["valueFrom"] for each in container["env"])
     (config,) = of_kind("ConfigMap")
-    assert container["envFrom"] == [{"configMapRef": {"name": config["metadata"]["name"]}}]
+    assert container["envFrom"] == [
+        {"configMapRef": {"name": config["metadata"]["name"]}},
+        {"secretRef": {"name": "txplatform-kafka", "optional": True}},
+    ]
     assert set(config["data"]) <= known
 
 

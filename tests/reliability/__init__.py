@@ -1,4 +1,4 @@
-"""Faults under load, and what they do to answers, money and published records.
+"""Faults under load, and what they do to responses, money and published records.
 
 Each fault (`faults`) is tried on two of each process with a database and a broker of their own
 (`installation`), while shops and other teams send (`load`). Afterwards invariants I1 to I8 are

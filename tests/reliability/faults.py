@@ -191,7 +191,7 @@ def workers_restarted_one_by_one(site: Site) -> None:
 
 @_of("process")
 def worker_frozen(site: Site) -> None:
-    """The worker that leads is frozen for 15 s, longer than its session with Kafka."""
+    """The worker that holds the leader locks is frozen for 15 s, longer than its Kafka session."""
     site.workers[0].command.freeze()
     _last(15)
     site.workers[0].command.thaw()
@@ -199,7 +199,7 @@ def worker_frozen(site: Site) -> None:
 
 @_of("process")
 def everything_killed(site: Site) -> None:
-    """All processes, the database and the broker are killed: a power cut."""
+    """All processes, the database and the broker are killed at once."""
     for service in site.installation.services:
         service.command.kill()
     site.postgres.kill()
@@ -234,7 +234,7 @@ def database_away(site: Site) -> None:
 
 @_of("database")
 def sessions_ended(site: Site) -> None:
-    """All sessions are ended five times, as failovers do."""
+    """PostgreSQL ends all sessions of the platform, five times in a row."""
     for _ in range(5):
         site.end_sessions()
         site.load.wait_for_answers(3)
@@ -242,7 +242,7 @@ def sessions_ended(site: Site) -> None:
 
 @_of("database")
 def log_locked(site: Site) -> None:
-    """Another session holds an exclusive lock on the log for 12 s."""
+    """Another session holds an exclusive lock on the event log for 12 s."""
     with psycopg.connect(site.installation.database.owner_url) as other:
         other.execute("LOCK TABLE events IN ACCESS EXCLUSIVE MODE")
         _last(12)
@@ -251,7 +251,7 @@ def log_locked(site: Site) -> None:
 
 @_of("database")
 def read_only(site: Site) -> None:
-    """The database takes no writes until sessions are opened again, as a former primary."""
+    """PostgreSQL becomes read-only until clients reconnect, as after a failover."""
     name = site.installation.database.name
     site.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
     site.end_sessions()
@@ -263,7 +263,7 @@ def read_only(site: Site) -> None:
 
 @_of("database")
 def rights_revoked(site: Site) -> None:
-    """The service's role may not append any more, until the right is given again."""
+    """The service's role loses the right to append for a while."""
     right = "EXECUTE ON FUNCTION append_events"
     site.execute(f"REVOKE {right} FROM txplatform_service")
     wait_until(lambda: all(api.unready() for api in site.apis), message="APIs to notice")
@@ -272,7 +272,7 @@ def rights_revoked(site: Site) -> None:
 
 @_of("database")
 def connections_used_up(site: Site) -> None:
-    """The role may have no connection for 8 s, as if all were used up, and its sessions end."""
+    """PostgreSQL ends all sessions and accepts no new connection of the service for 8 s."""
     site.execute("ALTER ROLE txplatform_service_login CONNECTION LIMIT 0")
     site.end_sessions()
     _last(8)
@@ -376,7 +376,7 @@ def disk_of_broker_lost(site: Site) -> None:
 
 @_of("broker")
 def records_refused(site: Site) -> None:
-    """The topic of decisions accepts no record of their size for a while."""
+    """The broker refuses every record of the topic of decisions as too large, for a while."""
     bootstrap = site.kafka.bootstrap
     (topic, *_) = OUTBOUND
     set_topic(bootstrap, topic, "max.message.bytes", "100")
@@ -386,7 +386,7 @@ def records_refused(site: Site) -> None:
 
 @_of("broker")
 def partitions_added(site: Site) -> None:
-    """The topic of payments gets two more partitions."""
+    """The topic of payments gets two more partitions (not supported, see Topics in Operations)."""
     admin = AdminClient({"bootstrap.servers": site.kafka.bootstrap})
     admin.create_partitions([NewPartitions(SUBMITTED, 6)])[SUBMITTED].result(30)
     site.load.wait_for_answers(20)
@@ -404,7 +404,7 @@ def rubbish(site: Site) -> None:
 
 @_of("input")
 def burst(site: Site) -> None:
-    """Five thousand payments of strange accounts arrive at once."""
+    """Five thousand payments of unknown accounts arrive at once."""
     sender = Sender(site.kafka.bootstrap)
     for number in range(5000):
         account_id = f"other-{number % 50}"
@@ -417,7 +417,7 @@ def burst(site: Site) -> None:
 
 @_of("upgrade", on_release=True)
 def upgraded(site: Site) -> None:
-    """`txplatform migrate`, while the version before works on; then each process is replaced."""
+    """`txplatform migrate` runs under the version before, then each process is upgraded."""
     owner = {"TXPLATFORM_MIGRATION_DATABASE_URL": site.installation.database.owner_url}
     code, out, errors = run_command(
         "migrate", env={**site.installation.env, "PYTHONPATH": "", **owner}

@@ -12,7 +12,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 _BEGIN = "<!-- table: written by `make reliability` -->\n"
 _END = "<!-- end of the table -->\n"
 INVARIANTS = (*(check.__name__.partition("_")[0].upper() for check in CHECKS), "I8")
-_COLUMNS = ("Answered", "Messages", "Lost", "Doubled", "Over a limit", "Heals in", *INVARIANTS)
+_COLUMNS = ("Purchases", "Messages", "Lost", "Doubled", "Over a limit", "Heals in", *INVARIANTS)
 
 
 def table(results: Iterable[Result]) -> str:

@@ -28,13 +28,14 @@ class Result:
     """What came of a fault.
 
     Attributes:
-        answered: Purchases that were answered; all that were asked.
+        answered: Purchases that were sent; each of them got a decision.
         messages: Messages that the broker acknowledged, copies included.
         retries: Requests that a shop had to repeat.
-        lost: Answered purchases and acknowledged messages without effect.
+        lost: Decided purchases and acknowledged messages without effect.
         doubled: Effects beyond the first of a purchase or message.
         over_limit: Approvals that exceeded the available credit.
-        heals_s: Time from the end of the fault until all was ready and nothing lagged, seconds.
+        heals_s: Time from the end of the fault until all processes were ready and each API had
+            decided 20 more purchases, seconds.
         broken: What each check found wrong, by the invariant's name; empty if all hold.
     """
 

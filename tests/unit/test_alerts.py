@@ -106,6 +106,7 @@ HEALTHY = {
     'txplatform_queries_waiting{instance="a"}': "0 9 0x498",
     'txplatform_ruleset_in_force{ruleset="r@1",instance="a"}': "1x500",
     'txplatform_inbound_lag_messages{topic="t",partition="0"}': "0 900 0x498",
+    'txplatform_inbound_failed_looks_total{look="topics"}': "0x500",
     'txplatform_inbound_alarms{topic="t"}': "0x500",
     'txplatform_parked_messages{topic="t"}': "0x500",
     'txplatform_inbound_oldest_seconds{topic="t",partition="0"}': "0 90 0x498",
@@ -119,6 +120,7 @@ HEALTHY = {
     'txplatform_publisher_lag_positions{feed="rejected-messages"}': "0x500",
     'txplatform_publisher_restarts_total{feed="decisions"}': "0x500",
     'txplatform_projection_lag_positions{projection="transactions"}': "0 9000 0x498",
+    'txplatform_projection_skipped_events{projection="transactions"}': "0x500",
     "txplatform_hold_expiry_lag_seconds": "0x500",
     "txplatform_shadow_lag_positions": "0 90000 0x498",
 }
@@ -184,6 +186,9 @@ FAULTS = {
     "TxPlatformInboundBehind": Fault(
         {'txplatform_inbound_oldest_seconds{topic="t",partition="0"}': "0x5 61x500"}, 10, 12
     ),
+    "TxPlatformBackgroundChecksFailing": Fault(
+        {'txplatform_inbound_failed_looks_total{look="topics"}': "0x20 0+10x500"}, 34, 40
+    ),
     "TxPlatformParkedChange": Fault({'txplatform_inbound_alarms{topic="t"}': "0x5 1x500"}, 6, 8),
     "TxPlatformMessagesParked": Fault(
         {'txplatform_parked_messages{topic="t"}': "0x20 1x500"}, 20, 22
@@ -208,6 +213,9 @@ FAULTS = {
     ),
     "TxPlatformReadModelBehind": Fault(
         {'txplatform_projection_oldest_seconds{projection="transactions"}': "0x5 61x500"}, 10, 12
+    ),
+    "TxPlatformEventsSkipped": Fault(
+        {'txplatform_projection_skipped_events{projection="transactions"}': "0x20 1x500"}, 20, 22
     ),
     "TxPlatformHoldsOverdue": Fault({"txplatform_hold_expiry_lag_seconds": "0x5 61x500"}, 10, 12),
     "TxPlatformShadowBehind": Fault({"txplatform_shadow_lag_positions": "0x5 10001x500"}, 39, 43),

@@ -114,9 +114,13 @@ class Readiness:
 
 
 def _append_nothing(connection: psycopg.Connection) -> str:
-    """Do what a decision does, except storing an event; no decision tells if that succeeds.
+    """Append no event, to find out if an append would succeed.
 
-    The log's lock is held for the time of one statement that writes nothing.
+    This is for processes that have decided nothing lately. The statement takes the event log's
+    lock, as an append does, and writes nothing.
+
+    Returns:
+        The reason why nothing can be appended; empty if an append would succeed.
     """
     try:
         with connection.transaction():

@@ -62,9 +62,10 @@ class RequestLog(Collector):
         key_id: str | None,
         problem: str | None = None,
     ) -> None:
-        """Count a request whose response begins, and log it if it was refused, failed or slow.
+        """Count a request, and log it if it was refused, failed or slow.
 
-        A stream of events is therefore not slow, however long it lasts.
+        Call this when the response begins. The duration ends then, so a long event stream does not
+        count as slow.
 
         Args:
             method: The HTTP method.

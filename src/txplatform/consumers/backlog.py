@@ -1,6 +1,6 @@
 """How long the messages of each partition wait, judged by progress and not by errors.
 
-Everything is known to the client anyway, so a look asks nobody and cannot fail. The end of a
+The client knows all figures already, so no request is sent and nothing can fail. The end of a
 partition includes messages of open transactions, which the broker holds back.
 """
 
@@ -57,7 +57,7 @@ class Backlogs:
     """The unread messages of this consumer's partitions.
 
     Attributes:
-        latest: The result of the last look, by partition.
+        latest: The result of the last comparison, by partition.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
-"""Keeps a message that the database refuses from stopping the others.
+"""Process a batch of messages, and park the one that the database refuses.
 
-The batch is split until the message to blame is alone. Each part is a transaction of its own, so
-decisions do not wait for the log's lock longer than for any batch.
+If the database refuses a batch, the batch is halved until the refused message is alone. Each part
+is a transaction of its own, so no part holds the event log's lock for longer than a whole batch.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,14 +22,14 @@ Processed = tuple[InboundBatch, list[MessageOutcome], UnitOfWork]
 def process_in_parts(
     connection: psycopg.Connection, cache: AccountCache, batch: InboundBatch
 ) -> Iterator[Processed]:
-    """Process a batch, and yield it when it is committed; if the database refuses it, in parts.
+    """Process a batch and yield each committed part.
 
-    A message that is refused even alone is parked. If the database refuses its contents too, they
-    are withheld.
+    The batch is one part, unless the database refuses it. A message that is refused alone is
+    parked. If the database refuses its contents too, the contents are not stored.
 
     Raises:
         FencedError: Another consumer has moved a position; the remaining parts are not stored.
-        psycopg.Error: A statement failed, and no message is to blame.
+        psycopg.Error: A statement failed for another reason than a message.
     """
     try:
         done = (batch, *process(connection, cache, batch))
@@ -59,7 +59,11 @@ def _park(
 
 
 def _halves(batch: InboundBatch) -> tuple[InboundBatch, InboundBatch]:
-    """Split a batch of at least two messages. The second half moves to the ends of the batch."""
+    """Split a batch of at least two messages.
+
+    The first half moves the positions past its own messages, and the second half moves them to the
+    ends of the batch.
+    """
     middle = len(batch.parsed_messages) // 2
     first, second = batch.parsed_messages[:middle], batch.parsed_messages[middle:]
     reached = _reached(first)

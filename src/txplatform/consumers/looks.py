@@ -1,7 +1,7 @@
-"""Looks beside the work: for changes, deferred messages, alarms and figures.
+"""Background checks of the consumer, such as for changed topics, alarms and figures.
 
-Messages can be applied without them. So a look that fails is reported and counted, and stops
-nothing. A database that takes no messages either is another matter: its error is raised.
+Messages can be applied without them, so a check that fails is logged and counted, and the consumer
+goes on. If the database is the cause and cannot store messages either, its error is raised.
 """
 
 from collections.abc import Callable
@@ -21,10 +21,10 @@ T = TypeVar("T")
 
 
 class Looks:
-    """Takes looks, and keeps the faults of those that failed.
+    """Runs background checks, and keeps the faults of those that failed.
 
     Attributes:
-        faults: The fault of each look whose last attempt failed, by its name.
+        faults: The fault of each check whose last attempt failed, by its name.
     """
 
     def __init__(self, log: FilteringBoundLogger, failures: Counter) -> None:
@@ -34,7 +34,7 @@ class Looks:
         self._failures = failures
 
     def take(self, name: str, look: Callable[[], object], connection: psycopg.Connection) -> bool:
-        """Take a look; return False if it failed.
+        """Run a background check; return False if it failed.
 
         Raises:
             psycopg.Error: The connection is lost, or the database takes no writes.
@@ -47,7 +47,9 @@ class Looks:
             self.faults[name] = " ".join(str(fault).split())
             self._failures.labels(name).inc()
             if name not in self._logs:
-                self._logs[name] = FaultLog(self._log.bind(look=name), line="look failed")
+                self._logs[name] = FaultLog(
+                    self._log.bind(look=name), line="background check failed"
+                )
             self._logs[name].failed(fault)
             return False
         if self.faults.pop(name, None):

@@ -66,7 +66,7 @@ class ConsumerMetrics:
         )
         self.failed_looks = Counter(
             "txplatform_inbound_failed_looks",
-            "Looks beside the work that failed, such as for topics or alarms.",
+            "Background checks that failed, such as for topics or alarms.",
             ["look"],
             registry=registry,
         )

@@ -21,7 +21,7 @@ from txplatform.processing.unit_of_work import UnitOfWork
 from txplatform.telemetry import correlation_id
 
 TOPICS = "topics"
-"""The look that finds changed topics and positions."""
+"""The name of the background check that finds changed topics and positions."""
 
 
 def log_outcomes(
@@ -67,12 +67,16 @@ def health_of(  # noqa: PLR0913  # everything that the consumer knows
     faults: Mapping[str, str],
     strangers: str = "",
 ) -> Health:
-    """Return the health.
+    """Return the consumer's health.
 
-    The consumer is ready if it is a member of the group, all topics exist, all assigned partitions
-    are read, no message waits without progress, no stranger reads partitions, and no message is
-    deferred. Looks that failed only make a remark, unless the topics could not be looked up and
-    nothing was read since.
+    The consumer is ready if all of these hold:
+
+    - It is a member of the group, and no stranger reads partitions.
+    - All topics exist, and all assigned partitions are read.
+    - No message waits without progress, and none is deferred.
+
+    An alarm or a failed background check is added to the text only. But if the check of the topics
+    failed and no message was read since, the consumer is not ready.
     """
     backlog = {f"{key.topic}[{key.partition}]": each for key, each in backlogs.latest.items()}
     figures = {

@@ -39,10 +39,10 @@ _NAMED = 3
 """The most messages of a topic that are named."""
 
 _MOST = 10_000
-"""The most parked messages that are looked at, so that a look is short."""
+"""The most parked messages that one query examines, so that it is short."""
 
 _ENDED = 1_000
-"""The most alarms that a look ends, so that a slow server manages it within the time limit."""
+"""The most alarms that one statement ends, so that it is within the time limit on a slow server."""
 
 _TIME_LIMIT = "SET LOCAL statement_timeout = '1s'"
 
@@ -164,7 +164,7 @@ def alarms_until(message: ReceivedMessage, outcome: MessageOutcome) -> int | Non
 
 
 def find_alarms(connection: psycopg.Connection[Any]) -> Alarms:
-    """Look for alarms, with a time limit. A fault of the look itself is part of the result.
+    """Find alarms, with a time limit. If the query fails, the result has the fault.
 
     Raises:
         psycopg.Error: The connection is lost.

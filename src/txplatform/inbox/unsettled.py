@@ -22,7 +22,7 @@ from txplatform.inbox.message import MessageOutcome, ReceivedMessage, readable_b
 from txplatform.pluralize import pluralize
 
 MOST = 10_000
-"""The most messages that are looked at, so that a look is short."""
+"""The most messages that one query examines, so that it is short."""
 
 _AMOUNT: TypeAdapter[int] = TypeAdapter(AmountOrZero)
 _CURRENCY: TypeAdapter[str] = TypeAdapter(CurrencyCode)
