@@ -60,7 +60,8 @@ def run_parts(
         finally:
             requests.put(None)
 
-    server = serve_pages(listening, _pages(parts, registry, stop)) if listening else None
+    if listening is not None:
+        serve_pages(listening, _pages(parts, registry, stop))
     threads = [
         threading.Thread(target=run, args=(part,), name=part.name, daemon=True) for part in parts
     ]
@@ -77,8 +78,6 @@ def run_parts(
         if thread.is_alive():
             log.error("part did not stop in time", part=thread.name)
             failed.append(thread.name)
-    if server:
-        server.shutdown()
     return 1 if failed else 0
 
 
