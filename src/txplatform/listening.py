@@ -4,7 +4,7 @@ import socket
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
-from socketserver import ThreadingTCPServer
+from socketserver import TCPServer
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -15,6 +15,9 @@ ANY = "::"
 """The host that stands for all addresses of this machine, of IPv6 and of IPv4."""
 
 _BACKLOG = 2048
+_THREADS = 4
+_CLIENT_WITHIN_S = 2.0
+"""The longest wait for a client to send its request or to take the response."""
 
 
 class CannotListenError(TxPlatformError):
@@ -64,15 +67,22 @@ def metrics_page(registry: CollectorRegistry) -> Page:
     return Page(200, generate_latest(registry), "text/plain; version=0.0.4")
 
 
-def serve_pages(listening: socket.socket, page_of: Callable[[str], Page]) -> ThreadingTCPServer:
-    """Answer GET requests in background threads, until `shutdown` of the returned server.
+def serve_pages(listening: socket.socket, page_of: Callable[[str], Page]) -> Callable[[], None]:
+    """Answer GET requests in a few background threads.
+
+    No thread is started later: without memory for it, Python would wait for the thread for ever.
 
     Args:
         listening: The listening socket.
-        page_of: Returns the response for a path.
+        page_of: Returns the response for a path; called from several threads.
+
+    Returns:
+        A function that ends the threads and closes the socket.
     """
 
     class Handler(BaseHTTPRequestHandler):
+        timeout = _CLIENT_WITHIN_S
+
         def do_GET(self) -> None:  # named by the standard library
             page = page_of(self.path)
             self.send_response(page.status)
@@ -84,12 +94,26 @@ def serve_pages(listening: socket.socket, page_of: Callable[[str], Page]) -> Thr
         def log_message(self, *_: object) -> None:
             """Log nothing, since probes are too frequent to log."""
 
-    server = _Server(listening.getsockname(), Handler, bind_and_activate=False)
-    server.socket.close()
-    server.socket = listening
-    threading.Thread(target=server.serve_forever, name="probes", daemon=True).start()
-    return server
+    listening.setblocking(False)  # another thread may take a connection that this one was told of
+    servers = [_Server(listening, Handler) for _ in range(_THREADS)]
+    for server in servers:
+        threading.Thread(target=server.serve_forever, name="probes", daemon=True).start()
+
+    def stop() -> None:
+        for server in servers:
+            server.shutdown()
+        listening.close()
+
+    return stop
 
 
-class _Server(ThreadingTCPServer):
-    daemon_threads = True
+class _Server(TCPServer):
+    def __init__(
+        self, listening: socket.socket, handler: Callable[..., BaseHTTPRequestHandler]
+    ) -> None:
+        super().__init__(listening.getsockname()[:2], handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listening
+
+    def handle_error(self, *_: object) -> None:
+        """Ignore a client that left, or that sent too slowly."""

@@ -64,7 +64,8 @@ def run_parts(
         finally:
             requests.put(f"{part.name} ended")
 
-    server = serve_pages(listening, _pages(parts, registry, stop)) if listening else None
+    if listening is not None:
+        serve_pages(listening, _pages(parts, registry, stop))
     threads = [
         threading.Thread(target=run, args=(part,), name=part.name, daemon=True) for part in parts
     ]
@@ -81,8 +82,6 @@ def run_parts(
         if thread.is_alive():
             log.error("part did not stop in time", part=thread.name)
             failed.append(thread.name)
-    if server:
-        server.shutdown()
     return 1 if failed else 0
 
 

@@ -106,11 +106,20 @@ class PostgresServer:
         self._server.wait(30)
         self._server = None
 
-    def new_database(self) -> TestDatabase:
-        """Create an empty, migrated database."""
+    def give(self, folder: Path) -> None:
+        """Make a folder the server's own."""
+        if os.geteuid() == 0:
+            shutil.chown(folder, _SYSTEM_USER)
+
+    def new_database(self, tablespace: Path | None = None) -> TestDatabase:
+        """Create an empty, migrated database; its tables may be in a folder of the server."""
         name = f"test_{next(self._numbers)}"
         with psycopg.connect(self.login("postgres", "postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
+            options = f"TEMPLATE {_TEMPLATE}"
+            if tablespace is not None:
+                connection.execute(f"CREATE TABLESPACE {name} LOCATION '{tablespace}'")
+                options += f" TABLESPACE {name}"
+            connection.execute(f"CREATE DATABASE {name} {options}")
         return TestDatabase(name, self.login("postgres", name), self.login(SERVICE_ROLE, name))
 
     def empty_database(self, encoding: str = "UTF8") -> TestDatabase:

@@ -31,7 +31,12 @@ _BEARER = HTTPBearer(
     description="An API key. `txplatform keys create` creates a key with the given scopes.",
 )
 
-ServicesOf = Annotated[Services, Depends(services_of)]
+
+async def _services(request: Request) -> Services:  # else in another thread
+    return services_of(request)
+
+
+ServicesOf = Annotated[Services, Depends(_services)]
 _ACCOUNT_ID = Path(description="The id given by the accounts team.", examples=["acc-1"])
 _TRANSACTION_ID = Path(description="The `transaction_id` of the purchase.", examples=["tx-1001"])
 AccountIdPath = Annotated[UrlId, _ACCOUNT_ID]
