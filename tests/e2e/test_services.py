@@ -33,6 +33,8 @@ NOT_MEASURED = {
     "txplatform_inbound_failed_looks_total",
     "txplatform_publisher_restarts_total",
     "txplatform_shadow_decisions_total",
+    "txplatform_parked_messages_amount_minor",  # nothing is parked, and nothing waits
+    "txplatform_waiting_advices_amount_minor",
 }
 """The metrics that have no value yet in processes without a fault."""
 

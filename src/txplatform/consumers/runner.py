@@ -206,7 +206,8 @@ class InboundConsumer:
         if not look(TOPICS, assignment.check):
             assignment.advanced = False
             wait_s = _CHECK_SOON_S
-        if not assignment.origin.cluster_id.startswith(MOCK_CLUSTER):  # which knows no members
+        cluster_id = assignment.origin.cluster_id  # empty before the first assignment
+        if cluster_id and not cluster_id.startswith(MOCK_CLUSTER):  # which knows no members
             self._looks.take(_MEMBERS, parts.group.ask, connection)
         look("the time", self._clock.measure)
         if monotonic() >= self._keep_at:
