@@ -92,7 +92,9 @@ def _pages(
         match path:
             case "/livez":
                 return Page(200, b'{"status": "alive"}')
-            case "/readyz" | "/startupz":
+            case "/startupz":  # an outage is no failed start
+                return Page(200, b'{"status": "started"}')
+            case "/readyz":
                 health = {part.name: part.health() for part in parts}
                 ready = not stop.is_set() and all(each.ready for each in health.values())
                 body = {

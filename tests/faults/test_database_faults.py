@@ -91,6 +91,8 @@ def test_i8_the_platform_recovers_from_a_read_only_database(
             owner.execute("SET default_transaction_read_only = off")
             record(owner, [commands.purchase("acc", "meanwhile", 5)])
             wait_until(lambda: not _parts(port)["projector"], message="the projector to notice")
+            started = httpx.get(f"http://127.0.0.1:{port}/startupz")
+            assert started.status_code == 200  # no restart would help
             owner.execute(f"{setting} = off".encode())
         wait_until(lambda: api.client.get("/readyz").status_code == 200, message="readiness")
         assert api.client.post("/v1/process-transaction", json=asked).status_code == 200
