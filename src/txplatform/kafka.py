@@ -1,4 +1,4 @@
-"""What all Kafka clients share: the configuration, and the causes of faults in words."""
+"""The configuration that all Kafka clients share, and the causes of faults in words."""
 
 import logging
 import re

@@ -68,7 +68,7 @@ def metrics_page(registry: CollectorRegistry) -> Page:
 
 
 def serve_pages(listening: socket.socket, page_of: Callable[[str], Page]) -> Callable[[], None]:
-    """Answer GET requests in a few background threads.
+    """Respond to GET requests in a few background threads.
 
     No thread is started later: without memory for it, Python would wait for the thread for ever.
 

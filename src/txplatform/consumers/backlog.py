@@ -1,4 +1,4 @@
-"""How long the messages of each partition wait, judged by progress and not by errors.
+"""The age of unread messages of each partition, judged by progress and not by errors.
 
 The client knows all figures already, so no request is sent and nothing can fail. The end of a
 partition includes messages of open transactions, which the broker holds back.
@@ -41,7 +41,7 @@ class Backlog:
 
 @dataclass(slots=True)
 class _Seen:
-    """What was seen of a partition; times by the monotonic clock, in seconds.
+    """The last figures of a partition; times by the monotonic clock, in seconds.
 
     Attributes:
         read_until: A time up to which everything sent is applied; None if it is not known.

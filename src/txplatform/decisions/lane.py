@@ -41,7 +41,7 @@ class Lane:
     """Decides the requests for its accounts, one batch at a time.
 
     Attributes:
-        progress: Tells if the decisions succeed.
+        progress: Whether the appends of this lane succeed.
     """
 
     def __init__(  # noqa: PLR0913  # what one process's lanes share

@@ -1,4 +1,4 @@
-"""Tells from a lane's own appends if decisions succeed."""
+"""Whether decisions succeed, judged by the appends of a lane."""
 
 from collections.abc import Callable
 from time import monotonic
