@@ -1,4 +1,4 @@
-"""Whether decisions succeed, judged by the appends of a lane."""
+"""The progress of a lane: its appends say if decisions succeed."""
 
 from collections.abc import Callable
 from time import monotonic
