@@ -50,7 +50,7 @@ _WRITTEN_LEDGER = """
 SELECT %(cluster)s, topic, topic_id, partition, "offset", sent_at, key,
        withheld, content_hmac, traceparent, replace(account_id, %(ours)s, %(copies)s),
        business_key, status, reason, detail, event_id, account_version,
-       array_to_string(flags, ','), alarms_until, headers::text, body
+       array_to_string(flags, ','), alarms_until, amount_minor, currency, headers::text, body
 FROM inbound_messages m JOIN inbound_contents ON message_id = m.id
 WHERE id > %(id)s ORDER BY id
 """
