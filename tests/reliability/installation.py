@@ -121,7 +121,6 @@ def installed(infrastructure: Infrastructure, source: Path | None = None) -> Ite
     env = {
         "TXPLATFORM_DATABASE_URL": url,
         "TXPLATFORM_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{infrastructure.kafka_relay.port}",
-        "TXPLATFORM_KAFKA_GROUP_ID": database.name,
         "PATH": os.environ["PATH"],
     }
     if source is not None:
