@@ -181,16 +181,20 @@ def test_i8_no_api_process_is_ready_while_another_session_locks_the_log(
             return answer.status_code, answer.json()["detail"]
 
         running = client.submit(decide)
-        other.execute("LOCK TABLE events IN SHARE MODE")
-        wait_until(lambda: readiness()[0] == 503, timeout_s=10, message="the fault to be noticed")
-        wait_until(lambda: not clients or 503 in decided, message="a decision to fail")
-        status, detail = readiness()
-        assert status == 503
-        assert ("No decision has succeeded" if clients else "another session holds") in detail
-        other.rollback()
-        wait_until(lambda: readiness() == (200, ""), timeout_s=10, message="readiness")
-        before = len(decided)
-        wait_until(lambda: not clients or len(decided) > before + 10, message="decisions")
-        stop.set()
+        try:
+            other.execute("LOCK TABLE events IN SHARE MODE")
+            wait_until(
+                lambda: readiness()[0] == 503, timeout_s=10, message="the fault to be noticed"
+            )
+            wait_until(lambda: not clients or 503 in decided, message="a decision to fail")
+            status, detail = readiness()
+            assert status == 503
+            assert ("No decision has succeeded" if clients else "another session holds") in detail
+            other.rollback()
+            wait_until(lambda: readiness() == (200, ""), timeout_s=10, message="readiness")
+            before = len(decided)
+            wait_until(lambda: not clients or len(decided) > before + 10, message="decisions")
+        finally:
+            stop.set()
         running.result()
         assert 503 not in decided[before:]
