@@ -53,6 +53,7 @@ def test_one_fault_of_each_class_is_tried_in_short() -> None:
     assert sorted(kinds[name] for name in IN_SHORT) == sorted({*kinds.values()} - {"upgrade"})
 
 
+@pytest.mark.long
 def test_the_page_has_every_fault() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert [fault.text for fault in FAULTS if f"| {fault.text} |" not in page] == []
