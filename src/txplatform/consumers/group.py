@@ -7,18 +7,15 @@ has locked is a stranger.
 
 from collections.abc import Sequence
 from concurrent.futures import Future
-from time import monotonic
 from typing import NamedTuple
 
 import psycopg
-from confluent_kafka import KafkaException
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, though not marked so
     AdminClient,
     ConsumerGroupDescription,
 )
 
 from txplatform.advisory_locks import GROUP_MEMBERS
-from txplatform.kafka import ReportedCauses, brokers_error, client_config, start_client
 from txplatform.pluralize import pluralize
 from txplatform.settings import Settings
 
@@ -87,7 +84,11 @@ def read_identity(settings: Settings, connection: psycopg.Connection) -> Identit
 
 
 def request_members(admin: AdminClient, group_id: str) -> "Future[ConsumerGroupDescription]":
-    """Ask the broker for the members of a group, without waiting for the response."""
+    """Ask the broker for the members of a group, without waiting for the response.
+
+    Only a command that ends soon may ask: if the broker is away, librdkafka 2.x can fail an
+    assertion of its own (`rd_kafka_enq_once_del_source_return`), which ends the process.
+    """
     asked = admin.describe_consumer_groups([group_id], request_timeout=_REQUEST_TIMEOUT_S)
     return asked[group_id]
 
@@ -139,61 +140,3 @@ def describe_strangers(members: Sequence[Member], strangers: Sequence[Member]) -
         f"{sum(each.partitions for each in strangers)} of {of_all} are read by a process that is"
         f" not connected to this database ({named}): their messages do not arrive here"
     )
-
-
-class GroupWatch:
-    """Looks for strangers in the group, without ever waiting for the broker.
-
-    Attributes:
-        problem: Which partitions strangers have read for a while, as text; empty if none.
-    """
-
-    def __init__(self, settings: Settings, group_id: str, patience_s: float) -> None:
-        """Create a watch that reports strangers after `patience_s` seconds."""
-        self.problem = ""
-        self._settings = settings
-        self._group_id = group_id
-        self._patience_s = patience_s
-        self._causes = ReportedCauses()
-        self._admin: AdminClient | None = None
-        self._response: Future[ConsumerGroupDescription] | None = None
-        self._since: dict[str, float] = {}
-
-    @property
-    def has_response(self) -> bool:
-        """True if `take` has something to take."""
-        return self._response is not None and self._response.done()
-
-    def ask(self) -> None:
-        """Ask the broker for the members of the group, unless a response is outstanding."""
-        if self._response is None:
-            if self._admin is None:
-                config = client_config(self._settings, self._causes)
-                self._admin = start_client(AdminClient, config)
-            self._response = request_members(self._admin, self._group_id)
-
-    def take(self, connection: psycopg.Connection) -> None:
-        """Take the broker's response, and look for strangers among the members.
-
-        Raises:
-            BrokersError: The brokers did not respond, or refuse this client.
-            psycopg.Error: The database does not respond.
-        """
-        assert self._response is not None
-        assert self._admin is not None
-        response, self._response = self._response, None
-        # A client that failed is not used again: it may go on asking a broker that is away.
-        admin, self._admin, self.problem = self._admin, None, ""
-        admin.poll(0)  # for the cause
-        try:
-            members = members_in(response)
-        except KafkaException as error:
-            raise brokers_error(self._settings, self._causes, error) from error
-        self._admin = admin
-        self._causes.forget()
-        strangers, now = strangers_among(connection, members), monotonic()
-        self._since = {each.member_id: self._since.get(each.member_id, now) for each in strangers}
-        known = [
-            each for each in strangers if now - self._since[each.member_id] >= self._patience_s
-        ]
-        self.problem = describe_strangers(members, known)

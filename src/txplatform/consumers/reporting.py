@@ -9,7 +9,6 @@ from txplatform.consumers.assignment import Assignment
 from txplatform.consumers.backlog import Backlogs
 from txplatform.consumers.batch_processor import InboundBatch
 from txplatform.consumers.deferred_messages import Deferred
-from txplatform.consumers.group import STRANGER_ADVICE
 from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.domain.ids import account_of
 from txplatform.eventstore.snapshot import account_state
@@ -59,19 +58,18 @@ def log_outcomes(
             )
 
 
-def health_of(  # noqa: PLR0913  # everything that the consumer knows
+def health_of(  # everything that the consumer knows
     assignment: Assignment,
     backlogs: Backlogs,
     deferred: Deferred,
     alarms: Alarms,
     faults: Mapping[str, str],
-    strangers: str = "",
 ) -> Health:
     """Return the consumer's health.
 
     The consumer is ready if all of these hold:
 
-    - It is a member of the group, and no stranger reads partitions.
+    - It is a member of the group.
     - All topics exist, and all assigned partitions are read.
     - No message waits without progress, and none is deferred.
 
@@ -93,8 +91,6 @@ def health_of(  # noqa: PLR0913  # everything that the consumer knows
         *assignment.suspended.values(),
         *backlogs.problems(),
     ]
-    if strangers:
-        problems.append(f"{strangers}. {STRANGER_ADVICE}")
     if deferred.messages:
         problems.append(
             f"{pluralize(deferred.messages, 'message')} deferred, since accounts cannot be decided"

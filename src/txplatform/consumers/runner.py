@@ -21,7 +21,7 @@ from txplatform.consumers.backlog import Backlogs
 from txplatform.consumers.batch_processor import InboundBatch
 from txplatform.consumers.broker import Broker, Polled
 from txplatform.consumers.deferred_messages import Deferred, retry_deferred
-from txplatform.consumers.group import GroupWatch, Identity, lock_member, read_identity
+from txplatform.consumers.group import Identity, lock_member, read_identity
 from txplatform.consumers.isolation import Processed, process_in_parts
 from txplatform.consumers.looks import Looks, briefly
 from txplatform.consumers.metrics import ConsumerMetrics
@@ -37,7 +37,7 @@ from txplatform.inbox.alarms import Alarms, end_overtaken
 from txplatform.inbox.positions import FencedError, PartitionKey
 from txplatform.inbox.unsettled import parked_messages
 from txplatform.inbox.writer import keep_contents
-from txplatform.kafka import MOCK_CLUSTER, BrokersError
+from txplatform.kafka import BrokersError
 from txplatform.processing.account_cache import AccountCache
 from txplatform.processing.snapshots import take_snapshots
 from txplatform.projections.payments import on_two_accounts
@@ -58,7 +58,6 @@ _PAUSE_PER_SECOND_OF_COUNTING_S = 20.0
 _STUCK_AFTER_S = 15.0
 """If no poll has started for this long, the loop is stuck or the process is frozen."""
 
-_MEMBERS = "members of the consumer group"
 _FIRST_BACK_OFF_S = 0.2
 _LONGEST_BACK_OFF_S = 5.0
 
@@ -79,7 +78,6 @@ class _Parts(NamedTuple):
     broker: Broker
     assignment: Assignment
     backlogs: Backlogs
-    group: GroupWatch
 
 
 class InboundConsumer:
@@ -137,7 +135,6 @@ class InboundConsumer:
             broker,
             Assignment(broker),
             Backlogs(broker.end, stalled_after_s),
-            GroupWatch(self._settings, identity.group_id, stalled_after_s),
         )
         broker.join(INBOUND, parts.assignment.assign, lambda: parts.assignment.assign(None))
         try:
@@ -158,16 +155,14 @@ class InboundConsumer:
         return self._health
 
     def _run_once(self, parts: _Parts) -> None:
-        broker, assignment, backlogs, group = parts
+        broker, assignment, backlogs = parts
         now = monotonic()
         if now >= self._retry_at:
             if assignment.assigned and not assignment.reading:
                 lock_member(self._connected(), broker.member_id())
                 assignment.start_reading(self._connected())
             if now >= self._check_at:
-                self._check(self._connected(), parts)
-            if group.has_response:
-                self._look(_MEMBERS, group.take)
+                self._check(assignment, backlogs)
         polled = broker.poll(self._settings.consumer_batch_messages, _POLL_S, assignment.origin)
         self._apply(polled, broker, assignment)
         backlogs.note(polled.messages, polled.ends)
@@ -192,23 +187,19 @@ class InboundConsumer:
                 self._deferred,
                 self._alarms,
                 self._looks.faults,
-                strangers=group.problem,
             )
 
     def _look(self, name: str, action: Callable[[psycopg.Connection], object]) -> bool:
         connection = self._connected()
         return self._looks.take(name, partial(action, connection), connection)
 
-    def _check(self, connection: psycopg.Connection, parts: _Parts) -> None:
+    def _check(self, assignment: Assignment, backlogs: Backlogs) -> None:
         """Check for changes that no message announces, and try deferred messages again."""
-        assignment, look = parts.assignment, self._look
+        look = self._look
         wait_s = _CHECK_EVERY_S
         if not look(TOPICS, assignment.check):
             assignment.advanced = False
             wait_s = _CHECK_SOON_S
-        cluster_id = assignment.origin.cluster_id  # empty before the first assignment
-        if cluster_id and not cluster_id.startswith(MOCK_CLUSTER):  # which knows no members
-            self._looks.take(_MEMBERS, parts.group.ask, connection)
         look("the time", self._clock.measure)
         if monotonic() >= self._keep_at:
             look("contents to drop", self._keep_contents)
@@ -218,7 +209,7 @@ class InboundConsumer:
         look("figures", self._measure)
         if monotonic() >= self._unsettled_at:
             look("parked and waiting messages", self._count_unsettled)
-        self._metrics.show(parts.backlogs.latest, self._deferred.messages, self._alarms)
+        self._metrics.show(backlogs.latest, self._deferred.messages, self._alarms)
         self._check_at = monotonic() + wait_s
 
     def _retry_deferred(self, connection: psycopg.Connection) -> None:
