@@ -148,7 +148,7 @@ def test_a_refused_call_ends_the_import_with_the_words_of_the_api(
     status: int, body: Any, words: str
 ) -> None:
     with (
-        server(lambda _: (status, body), patience_s=0.8) as (api, _),
+        server(lambda _: (status, body), patience_s=5) as (api, _),
         pytest.raises(ProblemError, match=re.escape(words)),
     ):
         posted(api, records(1))
