@@ -23,7 +23,7 @@ import pytest
 
 from harness.waiting import wait_until
 
-START_WITHIN_S = 120
+START_WITHIN_S = 600
 PROGRAM = (sys.executable, "-m", "txplatform.cli", "demo", "--port", "0")
 ALONE = "--platform-only"
 

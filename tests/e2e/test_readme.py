@@ -21,7 +21,7 @@ from harness.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 SECTION = re.compile(r"^## (.+)$", re.MULTILINE)
-START_WITHIN_S = 180
+START_WITHIN_S = 600
 
 
 def blocks(section: str, language: str = "sh") -> list[str]:
