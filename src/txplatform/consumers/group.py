@@ -6,14 +6,10 @@ has locked is a stranger.
 """
 
 from collections.abc import Sequence
-from concurrent.futures import Future
 from typing import NamedTuple
 
 import psycopg
-from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, though not marked so
-    AdminClient,
-    ConsumerGroupDescription,
-)
+from confluent_kafka.admin import AdminClient
 
 from txplatform.advisory_locks import GROUP_MEMBERS
 from txplatform.pluralize import pluralize
@@ -83,16 +79,6 @@ def read_identity(settings: Settings, connection: psycopg.Connection) -> Identit
     return Identity(settings.kafka_group_id or own, own)
 
 
-def request_members(admin: AdminClient, group_id: str) -> "Future[ConsumerGroupDescription]":
-    """Ask the broker for the members of a group, without waiting for the response.
-
-    Only a command that ends soon may ask: if the broker is away, librdkafka 2.x can fail an
-    assertion of its own (`rd_kafka_enq_once_del_source_return`), which ends the process.
-    """
-    asked = admin.describe_consumer_groups([group_id], request_timeout=_REQUEST_TIMEOUT_S)
-    return asked[group_id]
-
-
 def lock_member(connection: psycopg.Connection, member_id: str) -> None:
     """Show as long as this connection lasts that a member of the group belongs to this database.
 
@@ -102,12 +88,16 @@ def lock_member(connection: psycopg.Connection, member_id: str) -> None:
     connection.execute(_LOCK, (GROUP_MEMBERS, member_id))
 
 
-def members_in(described: "Future[ConsumerGroupDescription]") -> list[Member]:
-    """Return the members of a group, waiting for the response if there is none yet.
+def members_of(admin: AdminClient, group_id: str) -> list[Member]:
+    """Ask the broker for the members of a group.
+
+    Only a command that ends soon may ask: if the broker is away, librdkafka 2.x can fail an
+    assertion of its own (`rd_kafka_enq_once_del_source_return`), which ends the process.
 
     Raises:
         KafkaException: The broker does not respond, denies access, or cannot describe groups.
     """
+    described = admin.describe_consumer_groups([group_id], request_timeout=_REQUEST_TIMEOUT_S)
     return [
         Member(
             each.member_id,
@@ -115,7 +105,7 @@ def members_in(described: "Future[ConsumerGroupDescription]") -> list[Member]:
             each.host,
             len(each.assignment.topic_partitions if each.assignment else ()),
         )
-        for each in described.result(_FUTURE_TIMEOUT_S).members
+        for each in described[group_id].result(_FUTURE_TIMEOUT_S).members
     ]
 
 

@@ -19,7 +19,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, tho
     ResourceType,
 )
 
-from txplatform.consumers.group import Member, members_in, request_members
+from txplatform.consumers.group import Member, members_of
 from txplatform.kafka import (
     MOCK_CLUSTER,
     BrokersError,
@@ -187,7 +187,7 @@ class BrokerView:
     def members(self, group_id: str) -> list[Member]:
         """Return the members of a consumer group. The mock cluster does not support this."""
         try:
-            return members_in(request_members(self._admin, group_id))
+            return members_of(self._admin, group_id)
         except KafkaException as error:
             if is_forbidden(error.args[0]):
                 right = missing_right(self._settings, "Describe", "group", [group_id])
