@@ -70,7 +70,7 @@ def metrics_page(registry: CollectorRegistry) -> Page:
 def serve_pages(listening: socket.socket, page_of: Callable[[str], Page]) -> Callable[[], None]:
     """Respond to GET requests in a few background threads.
 
-    No thread is started later: without memory for it, Python would wait for the thread for ever.
+    No thread is started later: without memory for it, `Thread.start` would never return.
 
     Args:
         listening: The listening socket.

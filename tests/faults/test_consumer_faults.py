@@ -69,16 +69,6 @@ def check_all_applied_once(database: TestDatabase) -> None:
     assert inbox(database, status=MessageStatus.PARKED) == []
 
 
-def end_sessions(database: TestDatabase) -> None:
-    """End the service's database sessions, as a failover does."""
-    execute(
-        database,
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE datname = %s AND usename <> current_user",
-        database.name,
-    )
-
-
 def consumer_env(database: TestDatabase, bootstrap: str, group: str, **more: str) -> dict[str, str]:
     """Return the environment of a `txplatform consume`."""
     return {
@@ -108,7 +98,7 @@ def test_ended_database_sessions_lose_nothing(database: TestDatabase, topics: st
     with consuming(settings_for(database, topics, consumer_batch_messages=20)) as consumer:
         for part in range(1, 5):
             wait_for_messages(database, part * MESSAGES // 5)
-            end_sessions(database)
+            database.end_sessions()
         wait_for_messages(database, MESSAGES)
         wait_until(lambda: consumer.health().ready, message="the consumer to be ready again")
     check_all_applied_once(database)

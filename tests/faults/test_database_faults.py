@@ -21,15 +21,6 @@ from harness.waiting import wait_until
 from txplatform.database import Database
 
 
-def _end_sessions(database: TestDatabase) -> None:
-    execute(
-        database,
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE datname = %s AND usename <> current_user",
-        database.name,
-    )
-
-
 def _sessions(database: TestDatabase) -> int:
     ((count,),) = execute(
         database,
@@ -47,7 +38,7 @@ def test_i8_reads_succeed_after_idle_sessions_were_ended(
         open_account(api.client, "acc", 1000)
         list(clients.map(lambda _: api.client.get("/v1/events"), range(200)))
         assert _sessions(database) > 4
-        _end_sessions(database)
+        database.end_sessions()
         answers = [api.client.get("/v1/events").status_code for _ in range(10)]
         assert answers == [200] * 10
 
@@ -82,7 +73,7 @@ def test_i8_the_platform_recovers_from_a_read_only_database(
         open_account(api.client, "acc", 1000)
         with Database(database.owner_url).connect() as owner:
             owner.execute(f"{setting} = on".encode())
-            _end_sessions(database)
+            database.end_sessions()
             wait_until(lambda: api.client.get("/readyz").status_code == 503)
             assert "takes no writes" in api.client.get("/readyz").json()["detail"]
             asked = purchase("t", "acc", 10)
@@ -150,7 +141,7 @@ def test_i8_an_activation_that_a_failover_has_lost_is_forgotten(
         with psycopg.connect(database.owner_url, autocommit=True) as owner:
             owner.execute("SET session_replication_role = replica")
             owner.execute("DELETE FROM ruleset_events WHERE version = 3")
-        _end_sessions(database)
+        database.end_sessions()
         assert decides() == "default@1"
         assert _activate(api, "a2", "next").status_code == 200
         wait_until(lambda: decides() == "next@1", message="the next rule set to be in force")

@@ -41,6 +41,14 @@ class TestDatabase:
     owner_url: str
     service_url: str
 
+    def end_sessions(self) -> None:
+        """End the sessions of the service, as a failover does."""
+        with psycopg.connect(self.owner_url, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND usename <> current_user"
+            )
+
 
 class PostgresServer:
     """A server with its own data directory, which can be stopped, killed and started again."""

@@ -67,13 +67,6 @@ class Site:
         """Run a statement as the database's owner."""
         self.installation.execute(query)
 
-    def end_sessions(self) -> None:
-        """End the database sessions of the platform."""
-        self.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND usename <> current_user"
-        )
-
 
 Act = Callable[[Site], None]
 
@@ -236,7 +229,7 @@ def database_away(site: Site) -> None:
 def sessions_ended(site: Site) -> None:
     """PostgreSQL ends all sessions of the platform, five times in a row."""
     for _ in range(5):
-        site.end_sessions()
+        site.installation.database.end_sessions()
         site.load.wait_for_answers(3)
 
 
@@ -254,7 +247,7 @@ def read_only(site: Site) -> None:
     """PostgreSQL becomes read-only until clients reconnect, as after a failover."""
     name = site.installation.database.name
     site.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
-    site.end_sessions()
+    site.installation.database.end_sessions()
     wait_until(lambda: all(api.unready() for api in site.apis), message="APIs to notice")
     with psycopg.connect(site.installation.database.owner_url, autocommit=True) as owner:
         owner.execute("SET default_transaction_read_only = off")
@@ -274,7 +267,7 @@ def rights_revoked(site: Site) -> None:
 def connections_used_up(site: Site) -> None:
     """PostgreSQL ends all sessions and accepts no new connection of the service for 8 s."""
     site.execute("ALTER ROLE txplatform_service_login CONNECTION LIMIT 0")
-    site.end_sessions()
+    site.installation.database.end_sessions()
     _last(8)
     site.execute("ALTER ROLE txplatform_service_login CONNECTION LIMIT -1")
 
