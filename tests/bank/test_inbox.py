@@ -121,6 +121,23 @@ def wait_for_the_lock(bank: Bank) -> None:
     wait_until(lambda: execute(database, waiting), message="the service to wait for the lock")
 
 
+@pytest.mark.parametrize(
+    ("brokers", "cause"),
+    [("127.0.0.1:1", "Connection refused"), ("no-such-host.invalid:9092", "Failed to resolve")],
+)
+def test_the_cause_is_told_if_the_brokers_cannot_be_reached(
+    postgres: PostgresServer, brokers: str, cause: str
+) -> None:
+    bank = new_bank(postgres, brokers)
+    with (
+        closing(bank.database("payments")) as database,
+        consuming(database, brokers) as subscriber,
+    ):
+        database.open()
+        wait_until(lambda: cause in subscriber.health.detail, message=cause)
+        assert not subscriber.health.ready
+
+
 def test_copies_in_any_order_have_one_effect(postgres: PostgresServer, topics: str) -> None:
     bank = new_bank_with_effects(postgres, topics)
     records = openings(50)

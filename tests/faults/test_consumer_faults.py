@@ -1,4 +1,4 @@
-"""Consumers whose database, broker or process fails: nothing lost, nothing doubled (I2, I3, I8)."""
+"""Consumers that are frozen, stand by, lack brokers, or read topics that were replaced (I8)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from harness.inbound import (
 from harness.kafka import Broker as KafkaBroker
 from harness.kafka import recreate_topics
 from harness.ports import free_port
-from harness.postgres import PostgresServer, TestDatabase
+from harness.postgres import TestDatabase
 from harness.processes import Command
 from harness.waiting import wait_until
 from txplatform.consumers.broker import Broker
@@ -92,53 +92,6 @@ def readiness(port: int) -> tuple[int, Mapping[str, object]]:
         return 0, {}
 
 
-def test_ended_database_sessions_lose_nothing(database: TestDatabase, topics: str) -> None:
-    """They are ended repeatedly; the consumer resumes from its stored position by itself."""
-    send_load(topics)
-    with consuming(settings_for(database, topics, consumer_batch_messages=20)) as consumer:
-        for part in range(1, 5):
-            wait_for_messages(database, part * MESSAGES // 5)
-            database.end_sessions()
-        wait_for_messages(database, MESSAGES)
-        wait_until(lambda: consumer.health().ready, message="the consumer to be ready again")
-    check_all_applied_once(database)
-
-
-@pytest.mark.long
-def test_a_database_that_is_killed_and_comes_back(
-    own_postgres: PostgresServer, topics: str
-) -> None:
-    """The consumer is not ready meanwhile, and recovers by itself."""
-    database = own_postgres.new_database()
-    send_load(topics)
-    with consuming(settings_for(database, topics, consumer_batch_messages=20)) as consumer:
-        wait_for_messages(database, MESSAGES // 4)
-        own_postgres.kill()
-        wait_until(lambda: not consumer.health().ready, message="the consumer to notice")
-        own_postgres.start()
-        wait_for_messages(database, MESSAGES)
-        wait_until(lambda: consumer.health().ready, message="the consumer to be ready again")
-    check_all_applied_once(database)
-
-
-@pytest.mark.long
-def test_a_rebalance_between_two_consumers_loses_nothing(
-    database: TestDatabase, topics: str
-) -> None:
-    """Partitions move between members while messages arrive."""
-    settings = settings_for(database, topics, consumer_batch_messages=20)
-    send_load(topics)
-    with consuming(settings):
-        wait_for_messages(database, MESSAGES // 4)
-        with consuming(settings) as second:
-            wait_until(
-                lambda: second.health().figures.get("partitions"),
-                message="the second consumer to get partitions",
-            )
-        wait_for_messages(database, MESSAGES)
-    check_all_applied_once(database)
-
-
 def test_a_consumer_without_partitions_stands_by_and_takes_over(
     database: TestDatabase, topics: str
 ) -> None:
@@ -169,20 +122,6 @@ def test_a_consumer_without_partitions_stands_by_and_takes_over(
                 ),
                 message="the last member to read everything",
             )
-
-
-def test_a_killed_consumer_loses_nothing(database: TestDatabase, topics: str) -> None:
-    """After SIGKILL the next consumer resumes from the stored position."""
-    env = consumer_env(database, topics, f"killed-{database.name}")
-    send_load(topics)
-    for part in range(1, 3):
-        with Command("consume", env=env) as command:
-            wait_for_messages(database, part * MESSAGES // 3)
-            command.kill()
-    with Command("consume", env=env) as command:
-        wait_for_messages(database, MESSAGES)
-        assert command.stop() == 0
-    check_all_applied_once(database)
 
 
 @pytest.mark.long

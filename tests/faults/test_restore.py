@@ -17,6 +17,7 @@ from reliability.checks import (
     i7_versions_are_contiguous,
     lags,
 )
+from reliability.conditions import Conditions
 from reliability.installation import infrastructure, installed
 from reliability.load import ACCOUNTS, loaded
 
@@ -26,7 +27,7 @@ LOG_POSITION = "SELECT max(position) FROM events"
 @pytest.mark.long
 def test_i8_after_a_restore_messages_are_read_again_and_purchases_decided_anew() -> None:
     """As docs/operations.md says: restore without privileges, migrate, raise the log position."""
-    with infrastructure() as shared, installed(shared) as installation:
+    with infrastructure() as shared, installed(shared, Conditions()) as installation:
         before, after = installation.database, shared.postgres.empty_database()
         with loaded(installation) as load:
             load.wait_for_answers(50)

@@ -139,9 +139,10 @@ class PostgresServer:
         return TestDatabase(name, self.login("postgres", name), self.login(SERVICE_ROLE, name))
 
     def drop(self, database: TestDatabase) -> None:
-        """Drop a database and end its sessions."""
+        """Drop a database and its tablespace, and end its sessions."""
         with psycopg.connect(self.login("postgres", "postgres"), autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {database.name} WITH (FORCE)")
+            connection.execute(f"DROP TABLESPACE IF EXISTS {database.name}")
 
     def copy(self, source: TestDatabase, target: TestDatabase, *options: str) -> None:
         """Restore a backup of a database into an empty one, with options of pg_restore."""

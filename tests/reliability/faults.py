@@ -7,10 +7,20 @@ return how long the platform needs.
 
 from __future__ import annotations
 
+import os
+import resource
+import signal
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal
+from time import monotonic
+from typing import TypeVar
 
+import httpx
+import psutil
 import psycopg
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
@@ -21,9 +31,17 @@ from harness.postgres import PostgresServer
 from harness.processes import Command, run_command
 from harness.relay import Relay
 from harness.waiting import wait_until
+from reliability.conditions import (
+    Conditions,
+    SettableClock,
+    SmallDisk,
+    VersionBefore,
+)
 from reliability.installation import Installation, Service
 from reliability.load import ACCOUNTS, Load
 from txplatform.publisher import TOPICS as OUTBOUND
+
+_Conditions = TypeVar("_Conditions", bound=Conditions)
 
 
 @dataclass(frozen=True)
@@ -63,6 +81,12 @@ class Site:
         """The network between the platform and the broker."""
         return self.installation.infrastructure.kafka_relay
 
+    def conditions(self, kind: type[_Conditions]) -> _Conditions:
+        """Return what is special about the installation."""
+        found = self.installation.conditions
+        assert isinstance(found, kind)
+        return found
+
     def execute(self, query: str) -> None:
         """Run a statement as the database's owner."""
         self.installation.execute(query)
@@ -78,12 +102,12 @@ class Fault:
     Attributes:
         kind: Its class, such as `database`.
         act: Makes the fault, and heals it.
-        on_release: True if the installation begins as the version before.
+        conditions: What is special about the installation that it is tried on.
     """
 
     kind: str
     act: Act
-    on_release: bool = False
+    conditions: type[Conditions] = Conditions
 
     @property
     def name(self) -> str:
@@ -100,9 +124,9 @@ FAULTS: list[Fault] = []
 """All faults, in the order of the table."""
 
 
-def _of(kind: str, *, on_release: bool = False) -> Callable[[Act], Act]:
+def _of(kind: str, conditions: type[Conditions] = Conditions) -> Callable[[Act], Act]:
     def add(act: Act) -> Act:
-        FAULTS.append(Fault(kind, act, on_release))
+        FAULTS.append(Fault(kind, act, conditions))
         return act
 
     return add
@@ -144,9 +168,9 @@ def apis_restarted_one_by_one(site: Site) -> None:
 
 @_of("process")
 def api_frozen(site: Site) -> None:
-    """One API is frozen (SIGSTOP) for 10 s."""
+    """One API is frozen (SIGSTOP) for a minute."""
     site.apis[0].command.freeze()
-    _last(10)
+    _last(60)
     site.apis[0].command.thaw()
 
 
@@ -184,9 +208,9 @@ def workers_restarted_one_by_one(site: Site) -> None:
 
 @_of("process")
 def worker_frozen(site: Site) -> None:
-    """The worker that holds the leader locks is frozen for 15 s, longer than its Kafka session."""
+    """The worker that holds the leader locks is frozen for a minute; its Kafka session ends."""
     site.workers[0].command.freeze()
-    _last(15)
+    _last(60)
     site.workers[0].command.thaw()
 
 
@@ -270,6 +294,20 @@ def connections_used_up(site: Site) -> None:
     site.installation.database.end_sessions()
     _last(8)
     site.execute("ALTER ROLE txplatform_service_login CONNECTION LIMIT -1")
+
+
+@_of("database")
+def appending_process_frozen(site: Site) -> None:
+    """The server process of PostgreSQL that appends an API's decisions is frozen for a minute."""
+    appending = (
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+        " AND pid <> pg_backend_pid() AND query LIKE '%%append_events%%'"
+    )
+    ((pid,), *_) = wait_until(lambda: site.installation.execute(appending))
+    assert isinstance(pid, int)
+    os.kill(pid, signal.SIGSTOP)
+    _last(60)
+    os.kill(pid, signal.SIGCONT)
 
 
 @_of("database")
@@ -408,7 +446,119 @@ def burst(site: Site) -> None:
     site.load.messages += 5050
 
 
-@_of("upgrade", on_release=True)
+@_of("resources", SmallDisk)
+def disk_full(site: Site) -> None:
+    """The disk of PostgreSQL's tables is full."""
+    disk = site.conditions(SmallDisk)
+    disk.fill()
+    _wait_until_said(site, "No space left on device")
+    disk.free()
+
+
+@_of("resources")
+def files_used_up(site: Site) -> None:
+    """One API and one worker may open no more files, and lose their sessions."""
+    limited = _one_of_each(site)
+    for pid in limited:
+        lowest = min(each.fd for each in psutil.Process(pid).net_connections() if each.fd > 2)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (lowest + 1, 4096))
+    site.installation.database.end_sessions()
+    _wait_until_said(site, "Too many open files")
+    for pid in limited:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (4096, 4096))
+
+
+@_of("resources")
+def memory_used_up(site: Site) -> None:
+    """One API and one worker get no more memory for 10 s; their supervisor restarts the silent."""
+    limited = _one_of_each(site)
+    for pid in limited:
+        most = psutil.Process(pid).memory_info().vms
+        resource.prlimit(pid, resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
+    with ThreadPoolExecutor(60) as clients:
+        list(clients.map(lambda _: _ask_for_much(site), range(180)))
+    _last(10)
+    for pid in limited:
+        with suppress(ProcessLookupError):
+            resource.prlimit(
+                pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+            )
+    for service in (site.apis[0], site.workers[0]):
+        _supervise(service)
+
+
+@_of("resources", SettableClock)
+def clocks_ahead(site: Site) -> None:
+    """The clock of every process is an hour ahead of the database's."""
+    _set_clocks(site, 3600)
+
+
+@_of("resources", SettableClock)
+def clocks_behind(site: Site) -> None:
+    """The clock of every process is an hour behind the database's."""
+    _set_clocks(site, -3600)
+
+
+def _one_of_each(site: Site) -> list[int]:
+    return [site.apis[0].command.pid, site.workers[0].command.pid]
+
+
+def _wait_until_said(site: Site, words: str) -> None:
+    """Wait until a process gives the reason in these words, by `/readyz` or in its log."""
+
+    def said() -> bool:
+        reasons = site.installation.unready().values()
+        logs = (service.command.stderr for service in site.installation.services)
+        return any(words in text for text in (*reasons, *logs))
+
+    wait_until(said, timeout_s=60, message=f"a process to say: {words}")
+
+
+def _ask_for_much(site: Site) -> None:
+    """Make the first API use memory: large responses, and a body with many errors."""
+    url = site.apis[0].url
+    with site.load.client() as client:
+        for path in ("/openapi.json", "/v1/events?limit=500"):
+            with suppress(httpx.TransportError):
+                client.get(url + path)
+        with suppress(httpx.TransportError):
+            client.post(f"{url}/v1/process-transaction", json={"metadata": ["x" * 100] * 500})
+
+
+def _supervise(service: Service) -> None:
+    """Wait until a process responds; start it again if it has ended, or is silent for 10 s."""
+    silent_since = monotonic()
+    while True:
+        with suppress(httpx.TransportError):
+            httpx.get(f"{service.url}/livez", timeout=2)
+            return
+        if service.command.exit_code is not None:
+            service.command.start()
+            silent_since = monotonic()
+        elif monotonic() - silent_since > 10:
+            _kill(service)
+            silent_since = monotonic()
+
+
+def _set_clocks(site: Site, off_s: int) -> None:
+    """Let all processes work with a wrong clock, and check that none decides by it."""
+    clock = site.conditions(SettableClock)
+    clock.set(off_s)
+    wait_until(lambda: all(clock.is_off(api.url) for api in site.apis), message="wrong clocks")
+    site.load.wait_for_answers(50)
+    unready = site.installation.unready()
+    assert unready == {}, unready
+    clock.set(0)
+    ((most,),) = site.installation.execute(
+        "SELECT max(abs(extract(epoch FROM recorded_at -"
+        " (convert_from(state, 'UTF8')::json->>'timestamp')::timestamptz)))"
+        " FROM events WHERE topic LIKE 'authorization%%'"
+    )
+    assert isinstance(most, Decimal)
+    assert most < 5, f"a decision was dated {most} s from the time of its record"
+
+
+@_of("upgrade", VersionBefore)
 def upgraded(site: Site) -> None:
     """`txplatform migrate` runs under the version before, then each process is upgraded."""
     owner = {"TXPLATFORM_MIGRATION_DATABASE_URL": site.installation.database.owner_url}

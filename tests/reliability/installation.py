@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import httpx
 
@@ -15,9 +14,10 @@ from harness.inbound import execute
 from harness.kafka import Broker, empty_topics
 from harness.ports import free_port
 from harness.postgres import PostgresServer, TestDatabase
-from harness.processes import Command, run_command
+from harness.processes import Command
 from harness.relay import Relay
 from harness.waiting import wait_until
+from reliability.conditions import Conditions
 from txplatform.contracts.messages import INBOUND
 from txplatform.publisher import TOPICS as OUTBOUND
 
@@ -68,12 +68,14 @@ class Installation:
         database: URLs that bypass the relay, for checks.
         env: The environment variables of its processes; their URLs lead through the relays.
         key: An API key with all scopes.
+        conditions: What is special about it.
     """
 
     infrastructure: Infrastructure
     database: TestDatabase
     env: dict[str, str]
     key: str
+    conditions: Conditions
     apis: list[Service] = field(default_factory=list)
     workers: list[Service] = field(default_factory=list)
 
@@ -105,16 +107,16 @@ def infrastructure() -> Iterator[Infrastructure]:
 
 
 @contextmanager
-def installed(infrastructure: Infrastructure, source: Path | None = None) -> Iterator[Installation]:
+def installed(infrastructure: Infrastructure, conditions: Conditions) -> Iterator[Installation]:
     """Run an installation on an empty database and empty topics.
 
     Args:
         infrastructure: Its database server and its broker.
-        source: The folder of the source of another version; None for this version.
+        conditions: What is special about it.
     """
     postgres = infrastructure.postgres
     empty_topics(infrastructure.kafka.bootstrap, TOPICS)
-    database = postgres.new_database() if source is None else postgres.empty_database()
+    database = conditions.database(postgres)
     url = database.service_url.replace(
         f":{postgres.port}/", f":{infrastructure.postgres_relay.port}/"
     )
@@ -122,13 +124,10 @@ def installed(infrastructure: Infrastructure, source: Path | None = None) -> Ite
         "TXPLATFORM_DATABASE_URL": url,
         "TXPLATFORM_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{infrastructure.kafka_relay.port}",
         "PATH": os.environ["PATH"],
+        **conditions.env(),
     }
-    if source is not None:
-        env["PYTHONPATH"] = str(source)
-        owner = {"TXPLATFORM_MIGRATION_DATABASE_URL": database.owner_url}
-        code, _, errors = run_command("migrate", env={**env, **owner})
-        assert code == 0, errors
-    found = Installation(infrastructure, database, env, create_key(env, *ALL_SCOPES))
+    conditions.migrate(env, database)
+    found = Installation(infrastructure, database, env, create_key(env, *ALL_SCOPES), conditions)
     with ExitStack() as running:
         for word, setting, services in (
             ("api", "TXPLATFORM_API_PORT", found.apis),

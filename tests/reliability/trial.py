@@ -18,7 +18,6 @@ from reliability.checks import (
 from reliability.faults import Fault, Site
 from reliability.installation import Infrastructure, installed
 from reliability.load import loaded
-from reliability.release import released_source
 
 HEALS_WITHIN_S = 90
 
@@ -57,8 +56,8 @@ def try_fault(fault: Fault, infrastructure: Infrastructure) -> Result:
         AssertionError: The platform did not heal in time (I8).
     """
     with ExitStack() as stack:
-        source = stack.enter_context(released_source()) if fault.on_release else None
-        installation = stack.enter_context(installed(infrastructure, source))
+        conditions = stack.enter_context(fault.conditions.made())
+        installation = stack.enter_context(installed(infrastructure, conditions))
         with loaded(installation) as load:
             load.wait_for_answers()
             fault.act(Site(installation, load))

@@ -16,7 +16,7 @@ from opentelemetry.trace import SpanKind
 from prometheus_client import CollectorRegistry, Counter
 
 from txbank.database import Connection, Database
-from txbank.kafka import client_config
+from txbank.kafka import ReportedFault, client_config
 from txbank.part import Health, retry_faults
 from txbank.settings import CommonSettings
 from txbank.tracing import logger, traced
@@ -71,9 +71,10 @@ class Subscriber:
 
     def _consume(self, stop: threading.Event) -> None:
         """Consume from the committed offsets. After a fault, a new consumer begins there again."""
+        fault = ReportedFault()
         consumer = Consumer(
             {
-                **client_config(self._settings),
+                **client_config(self._settings, fault),
                 "group.id": self._group,
                 "auto.offset.reset": "earliest",
                 "enable.auto.commit": False,
@@ -90,6 +91,7 @@ class Subscriber:
                         self._handled.labels(message.topic(), outcome).inc()
                     consumer.commit(asynchronous=False)
                 self._forget_old_ids()
+                fault.require_brokers(consumer)
                 self.health = Health(ready=True, detail="consuming")
         finally:
             consumer.close()

@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 
 from txbank.database import Connection, Database
 from txbank.errors import TxBankError
-from txbank.kafka import client_config
+from txbank.kafka import ReportedFault, client_config
 from txbank.part import Health, retry_faults
 from txbank.settings import CommonSettings
 from txbank.tracing import note_span, traceparent
@@ -92,7 +92,8 @@ class Publisher:
                 self.health = Health(ready=True, detail="another process publishes")
                 if stop.wait(1):
                     return
-            producer = _producer(self._settings)
+            fault = ReportedFault()
+            producer = _producer(self._settings, fault)
             try:
                 while not stop.is_set():
                     rows = connection.execute(
@@ -101,7 +102,7 @@ class Publisher:
                     self._age.set(_age_s(rows))
                     if rows:
                         began_ns = time.time_ns()
-                        _deliver(producer, rows, stop)
+                        _deliver(producer, rows, stop, fault)
                         ids = [row["id"] for row in rows]
                         connection.execute("DELETE FROM outbox WHERE id = ANY(%s)", (ids,))
                         self._published.inc(len(rows))
@@ -125,7 +126,9 @@ def _age_s(rows: Sequence[DictRow]) -> float:
     return (datetime.now(UTC) - rows[0]["created_at"]).total_seconds() if rows else 0
 
 
-def _deliver(producer: Producer, rows: Sequence[DictRow], stop: threading.Event) -> None:
+def _deliver(
+    producer: Producer, rows: Sequence[DictRow], stop: threading.Event, fault: ReportedFault
+) -> None:
     """Send messages in order, and wait until all in-sync replicas have them.
 
     Raises:
@@ -145,16 +148,16 @@ def _deliver(producer: Producer, rows: Sequence[DictRow], stop: threading.Event)
     while (left := producer.flush(_POLL_S)) and not failures:
         waited_s += _POLL_S
         if waited_s > _DELIVERY_TIMEOUT_S or stop.is_set():
-            raise DeliveryError(f"{left} messages were not acknowledged in time.")
+            raise DeliveryError(f"{left} messages were not acknowledged in time.", why=fault.cause)
     if failures:
         raise DeliveryError("A message was refused.", why=f"{failures[0]}.")
 
 
-def _producer(settings: CommonSettings) -> Producer:
+def _producer(settings: CommonSettings, fault: ReportedFault) -> Producer:
     """Return a producer that keeps the order, and stops at the first message that fails."""
     return Producer(
         {
-            **client_config(settings),
+            **client_config(settings, fault),
             "enable.idempotence": True,
             "enable.gapless.guarantee": True,
             "acks": "all",

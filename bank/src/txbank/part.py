@@ -8,6 +8,7 @@ from typing import Protocol
 import psycopg
 from confluent_kafka import KafkaException
 
+from txbank.errors import TxBankError
 from txbank.tracing import logger
 
 _RETRY_S = 1
@@ -51,7 +52,7 @@ def retry_faults(
         except Exception as error:
             if not worker.health.ready:
                 pass  # it is logged already
-            elif isinstance(error, (psycopg.Error, KafkaException)):
+            elif isinstance(error, (psycopg.Error, KafkaException, TxBankError)):
                 log.warning(_FAULT, error=str(error))  # whose words say enough
             else:
                 log.exception(_FAULT)

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from txbank.kafka import client_config
+from txbank.kafka import ReportedFault, client_config
 from txbank.part import Health, retry_faults
 from txbank.settings import CommonSettings
 from txplatform_client.kafka.outbound import OUTBOUND
@@ -85,9 +85,10 @@ class Live:
             self._note_all(closed=True)
 
     def _consume(self, stop: threading.Event) -> None:
+        fault = ReportedFault()
         consumer = Consumer(
             {
-                **client_config(self._settings),
+                **client_config(self._settings, fault),
                 "group.id": f"txbank-web-{uuid4()}",  # every process gets every message
                 "enable.auto.commit": False,
             }
@@ -101,6 +102,7 @@ class Live:
                     headers = dict(message.headers() or [])
                     position = int(headers.get("log_position") or 0)
                     self._note((message.key() or b"").decode("utf-8", "replace"), position)
+                fault.require_brokers(consumer)
                 self.health = Health(ready=True, detail="consuming")
         finally:
             consumer.close()

@@ -1,0 +1,156 @@
+"""Special installations, for the faults that need them. To add one, write a class here."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from time import time
+from typing import Self
+
+import httpx
+import pytest
+
+from harness.debian import program
+from harness.postgres import PostgresServer, TestDatabase
+from harness.processes import run_command
+from reliability.release import has_release, released_source
+
+_DISK_MB = 200
+
+
+class Conditions:
+    """An ordinary installation."""
+
+    @classmethod
+    @contextmanager
+    def made(cls) -> Iterator[Self]:
+        """Make the conditions, and remove them after the installation."""
+        yield cls()
+
+    def env(self) -> dict[str, str]:
+        """Return environment variables of all processes."""
+        return {}
+
+    def database(self, postgres: PostgresServer) -> TestDatabase:
+        """Create the installation's database."""
+        return postgres.new_database()
+
+    def migrate(self, env: dict[str, str], database: TestDatabase) -> None:
+        """Migrate the database, unless it was created so."""
+
+
+class VersionBefore(Conditions):
+    """An installation of the version before.
+
+    Args:
+        source: The folder of its source.
+    """
+
+    def __init__(self, source: Path) -> None:
+        self._source = source
+
+    @classmethod
+    @contextmanager
+    def made(cls) -> Iterator[Self]:
+        """Take the source from the history of the repository, or skip the test."""
+        if not has_release():
+            pytest.skip("a shallow clone lacks the version before")
+        with released_source() as source:
+            yield cls(source)
+
+    def env(self) -> dict[str, str]:
+        return {"PYTHONPATH": str(self._source)}
+
+    def database(self, postgres: PostgresServer) -> TestDatabase:
+        return postgres.empty_database()
+
+    def migrate(self, env: dict[str, str], database: TestDatabase) -> None:
+        owner = {"TXPLATFORM_MIGRATION_DATABASE_URL": database.owner_url}
+        code, _, errors = run_command("migrate", env={**env, **owner})
+        assert code == 0, errors
+
+
+class SettableClock(Conditions):
+    """An installation whose processes read their clocks from a file.
+
+    Args:
+        file: What the file says is added to the true time, such as `+3600`.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    @classmethod
+    @contextmanager
+    def made(cls) -> Iterator[Self]:
+        """Write the file; skip the test if libfaketime is not installed."""
+        program("faketime")
+        with tempfile.TemporaryDirectory(prefix="txplatform-clock-") as folder:
+            clock = cls(Path(folder, "clock"))
+            clock.set(0)
+            yield clock
+
+    def env(self) -> dict[str, str]:
+        (library,) = Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
+        return {
+            "LD_PRELOAD": str(library),
+            "FAKETIME_TIMESTAMP_FILE": str(self._file),
+            "FAKETIME_CACHE_DURATION": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        }
+
+    def set(self, off_s: int) -> None:
+        """Set all clocks wrong by some seconds."""
+        self._file.write_text(f"{off_s:+d}")
+
+    def is_off(self, url: str) -> bool:
+        """Return whether an API tells its clients a time that is wrong by most of an hour."""
+        date = parsedate_to_datetime(httpx.get(f"{url}/livez").headers["date"])
+        return abs(date.timestamp() - time()) > 3000
+
+
+class SmallDisk(Conditions):
+    """An installation whose tables are on a small disk; the WAL is on another one.
+
+    Args:
+        folder: Where the disk is mounted.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._tables = folder / "tables"
+        self._ballast = folder / "ballast"
+
+    @classmethod
+    @contextmanager
+    def made(cls) -> Iterator[Self]:
+        """Mount the disk; skip the test without the right to mount."""
+        with tempfile.TemporaryDirectory(prefix="txplatform-disk-") as name:
+            folder = Path(name)
+            folder.chmod(0o755)
+            mount = ["mount", "-t", "tmpfs", "-o", f"size={_DISK_MB}m", "tmpfs", name]
+            if subprocess.run(mount, check=False, capture_output=True).returncode:
+                pytest.skip("needs the right to mount a file system")
+            disk = cls(folder)
+            try:
+                disk._tables.mkdir()
+                yield disk
+            finally:
+                subprocess.run(["umount", "--lazy", name], check=True)
+
+    def database(self, postgres: PostgresServer) -> TestDatabase:
+        postgres.give(self._tables)
+        return postgres.new_database(tablespace=self._tables)
+
+    def fill(self) -> None:
+        """Leave no free byte."""
+        with self._ballast.open("wb", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(bytes(1 << 16))
+
+    def free(self) -> None:
+        """Free what `fill` used."""
+        self._ballast.unlink()
