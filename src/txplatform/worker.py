@@ -1,12 +1,14 @@
 """Run the parts of a worker process in threads, serve their health, and stop them on a signal.
 
-If a part raises an exception, the process exits and relies on a supervisor to restart it.
+If a part raises an exception, or cannot go on, the process exits and relies on a supervisor to
+restart it.
 """
 
 import json
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from queue import Empty
 from socket import socket
 from typing import Protocol
 
@@ -15,8 +17,9 @@ from prometheus_client import CollectorRegistry
 from txplatform.errors import TxPlatformError
 from txplatform.health import Health
 from txplatform.listening import Page, metrics_page, serve_pages
-from txplatform.process_setup import collect_seldom, stop_requests
+from txplatform.process_setup import StopRequests, collect_seldom, stop_requests
 from txplatform.telemetry import logger
+from txplatform.watchdog import LOOK_EVERY_S, Watchdog
 
 STOP_TIMEOUT_S = 9
 """The longest wait for a part to stop; the process has to stop within 10 s of SIGTERM."""
@@ -37,7 +40,7 @@ class Part(Protocol):
 def run_parts(
     parts: Sequence[Part], *, registry: CollectorRegistry, listening: socket | None
 ) -> int:
-    """Run all parts until SIGTERM or SIGINT, or until a part ends.
+    """Run all parts until SIGTERM or SIGINT, or until a part ends or cannot go on.
 
     Args:
         parts: The parts; each runs in its own thread.
@@ -45,7 +48,7 @@ def run_parts(
         listening: Serves `/livez`, `/readyz` and `/metrics`; if None, nothing is served.
 
     Returns:
-        The exit code: 0 after a signal, 1 if a part failed or did not stop in time.
+        The exit code: 0 after a signal, 1 if a part failed, hung or did not stop in time.
     """
     log = logger("worker")
     stop = threading.Event()
@@ -64,8 +67,11 @@ def run_parts(
         finally:
             requests.put(f"{part.name} ended")
 
+    def health() -> dict[str, Health]:
+        return {part.name: part.health() for part in parts}
+
     if listening is not None:
-        serve_pages(listening, _pages(parts, registry, stop))
+        serve_pages(listening, _pages(health, registry, stop))
     threads = [
         threading.Thread(target=run, args=(part,), name=part.name, daemon=True) for part in parts
     ]
@@ -75,7 +81,7 @@ def run_parts(
     names = ", ".join(part.name for part in parts)
     where = f", health on port {listening.getsockname()[1]}" if listening else ""
     print(f"txplatform ready: {names}{where}", file=sys.stderr, flush=True)  # noqa: T201
-    log.info("stopping", reason=requests.get())
+    log.info("stopping", reason=_reason_to_stop(requests, Watchdog(health), failed))
     stop.set()
     for thread in threads:
         thread.join(STOP_TIMEOUT_S)
@@ -85,8 +91,18 @@ def run_parts(
     return 1 if failed else 0
 
 
+def _reason_to_stop(requests: StopRequests, watchdog: Watchdog, failed: list[str]) -> str:
+    while True:
+        try:
+            return requests.get(timeout=LOOK_EVERY_S)
+        except Empty:
+            if reason := watchdog.look():
+                failed.append(reason)
+                return reason
+
+
 def _pages(
-    parts: Sequence[Part], registry: CollectorRegistry, stop: threading.Event
+    healths: Callable[[], dict[str, Health]], registry: CollectorRegistry, stop: threading.Event
 ) -> Callable[[str], Page]:
     def page_of(path: str) -> Page:
         match path:
@@ -95,7 +111,7 @@ def _pages(
             case "/startupz":  # an outage is no failed start
                 return Page(200, b'{"status": "started"}')
             case "/readyz":
-                health = {part.name: part.health() for part in parts}
+                health = healths()
                 ready = not stop.is_set() and all(each.ready for each in health.values())
                 body = {
                     "status": "ready" if ready else "not ready",

@@ -107,10 +107,10 @@ class SettableClock(Conditions):
         """Set all clocks wrong by some seconds."""
         self._file.write_text(f"{off_s:+d}")
 
-    def is_off(self, url: str) -> bool:
-        """Return whether an API tells its clients a time that is wrong by most of an hour."""
+    def off_s(self, url: str) -> float:
+        """Return by how much the time is wrong that an API tells its clients, in seconds."""
         date = parsedate_to_datetime(httpx.get(f"{url}/livez").headers["date"])
-        return abs(date.timestamp() - time()) > 3000
+        return date.timestamp() - time()
 
 
 class SmallDisk(Conditions):

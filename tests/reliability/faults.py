@@ -22,6 +22,7 @@ from typing import TypeVar
 import httpx
 import psutil
 import psycopg
+import pytest
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
 
@@ -489,14 +490,14 @@ def memory_used_up(site: Site) -> None:
 
 @_of("resources", SettableClock)
 def clocks_ahead(site: Site) -> None:
-    """The clock of every process is an hour ahead of the database's."""
-    _set_clocks(site, 3600)
+    """All clocks but the database's are an hour ahead; workers end as they are set right."""
+    _work_by_wrong_clocks(site, 3600)
 
 
 @_of("resources", SettableClock)
 def clocks_behind(site: Site) -> None:
-    """The clock of every process is an hour behind the database's."""
-    _set_clocks(site, -3600)
+    """All clocks but the database's are set back by an hour; workers end and start again."""
+    _work_by_wrong_clocks(site, -3600)
 
 
 def _one_of_each(site: Site) -> list[int]:
@@ -540,15 +541,13 @@ def _supervise(service: Service) -> None:
             silent_since = monotonic()
 
 
-def _set_clocks(site: Site, off_s: int) -> None:
-    """Let all processes work with a wrong clock, and check that none decides by it."""
-    clock = site.conditions(SettableClock)
-    clock.set(off_s)
-    wait_until(lambda: all(clock.is_off(api.url) for api in site.apis), message="wrong clocks")
+def _work_by_wrong_clocks(site: Site, off_s: int) -> None:
+    """Set all clocks wrong and right again, and check that nothing is decided by them."""
+    _set_clocks(site, off_s, back=off_s < 0)
     site.load.wait_for_answers(50)
     unready = site.installation.unready()
     assert unready == {}, unready
-    clock.set(0)
+    _set_clocks(site, 0, back=off_s > 0)
     ((most,),) = site.installation.execute(
         "SELECT max(abs(extract(epoch FROM recorded_at -"
         " (convert_from(state, 'UTF8')::json->>'timestamp')::timestamptz)))"
@@ -556,6 +555,21 @@ def _set_clocks(site: Site, off_s: int) -> None:
     )
     assert isinstance(most, Decimal)
     assert most < 5, f"a decision was dated {most} s from the time of its record"
+
+
+def _set_clocks(site: Site, off_s: int, *, back: bool) -> None:
+    """Set all clocks. If they go back, workers end, and are started again."""
+    clock = site.conditions(SettableClock)
+    clock.set(off_s)
+    wait_until(
+        lambda: all(clock.off_s(api.url) == pytest.approx(off_s, abs=60) for api in site.apis),
+        message=f"clocks that are {off_s} s off",
+    )
+    for worker in site.workers if back else ():
+        assert worker.command.wait() == 1
+        assert "the clock was set back" in worker.command.stderr
+        worker.command.start()
+        worker.wait_ready()
 
 
 @_of("upgrade", VersionBefore)

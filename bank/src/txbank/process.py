@@ -1,11 +1,16 @@
-"""Run one or more services in this process, until SIGTERM or SIGINT."""
+"""Run one or more services in this process, until SIGTERM or SIGINT.
+
+If a part ends, or the clock is set back, the process exits and relies on a supervisor to restart
+it. librdkafka waits until a time of the wall clock, so a wait would last as much longer.
+"""
 
 import signal
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from importlib.metadata import version
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from txbank.otlp import start_tracing
 from txbank.part import Part
@@ -13,12 +18,20 @@ from txbank.service import RunningService, Service
 from txbank.settings import CommonSettings, given_names, load
 from txbank.tracing import configure_logging, logger
 
+_LOOK_EVERY_S = 1
+_CLOCK_BACK_S = 5
+"""Smaller steps of the clock do no harm."""
+
 _STOP_TIMEOUT_S = 9
 """The longest wait for a part to stop; a process stops within 10 s of SIGTERM."""
 
 
 def run(services: Sequence[Service]) -> int:
-    """Run services in this process; return the exit code, 1 if a part died or did not stop."""
+    """Run services in this process; return the exit code.
+
+    Returns:
+        0 after a signal; 1 if a part died or did not stop, or the clock was set back.
+    """
     common = load(CommonSettings)
     configure_logging(common)
     log = logger("process")
@@ -55,7 +68,7 @@ def run(services: Sequence[Service]) -> int:
         f"{service.name} on {each.url}" for service, each in zip(services, running, strict=True)
     )
     print(f"txbank ready: {where}", file=sys.stderr, flush=True)  # noqa: T201
-    log.info("stopping", reason=requests.get())
+    log.info("stopping", reason=_reason_to_stop(requests, failed))
     stop.set()
     for thread in threads:
         thread.join(_STOP_TIMEOUT_S)
@@ -66,3 +79,15 @@ def run(services: Sequence[Service]) -> int:
         each.close()
     export_last_spans()
     return 1 if failed else 0
+
+
+def _reason_to_stop(requests: SimpleQueue[str], failed: list[str]) -> str:
+    offset_s = time.time() - time.monotonic()
+    while True:
+        try:
+            return requests.get(timeout=_LOOK_EVERY_S)
+        except Empty:
+            before_s, offset_s = offset_s, time.time() - time.monotonic()
+            if before_s - offset_s > _CLOCK_BACK_S:
+                failed.append("the clock was set back")
+                return failed[-1]

@@ -150,8 +150,9 @@ class InboundConsumer:
     def health(self) -> Health:
         """Return the health of the last poll (see `health_of`); not ready if it is long ago."""
         silent_s = monotonic() - self._polled_at
-        if self._health.ready and silent_s > _STUCK_AFTER_S:
-            return Health(ready=False, detail=f"has not polled for {silent_s:.0f} s")
+        if silent_s > _STUCK_AFTER_S:
+            hung = silent_s > self._settings.stalled_after_s
+            return Health(False, f"has not polled for {silent_s:.0f} s", hung=hung)
         return self._health
 
     def _run_once(self, parts: _Parts) -> None:

@@ -85,7 +85,8 @@ class Follower(ABC):
             return Health(self._ready, self._detail, figures)
         silent_s, still_s = monotonic() - self._active_until, monotonic() - self._progress_at
         if silent_s > self._stalled_after_s:
-            return Health(False, f"{self._detail}; has hung for {silent_s:.0f} s", figures)
+            detail = f"{self._detail}; has hung for {silent_s:.0f} s"
+            return Health(False, detail, figures, hung=True)
         if min(self.oldest_s, still_s) > self._stalled_after_s:
             stalled = f"the oldest item has waited for {self.oldest_s:.0f} s without progress"
             return Health(False, f"{self._detail}; {stalled}", figures)
