@@ -11,13 +11,16 @@ from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 
 from harness.api import RunningApi, open_account, purchase, running_api
 from harness.certificates import Authority, Pair, new_authority
+from harness.containers import IMAGE_PORT, ROOT, healthy
 from harness.ports import free_port
 from harness.processes import run_command
 from harness.waiting import wait_until
 
+OPERATIONS = ROOT / "docs" / "operations.md"
 NOT_USED = "the new certificate is not used"
 
 
@@ -146,6 +149,20 @@ def test_a_caller_without_tls_or_with_an_old_version_is_refused(
         context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"{api.url}/livez", verify=context, timeout=30)
+
+
+@pytest.mark.long
+def test_the_health_check_for_docker_asks_by_tls(
+    service_env: dict[str, str], authority: Authority, files: Pair
+) -> None:
+    text = OPERATIONS.read_text()
+    block = text[text.index("healthcheck:\n") :].split("```")[0]
+    _, *command = yaml.safe_load(block)["healthcheck"]["test"]
+    with running_tls(service_env, authority, files) as api:
+        port = api.url.rpartition(":")[2]
+        assert healthy(command, (IMAGE_PORT, port))
+        api.command.stop()
+        assert not healthy(command, (IMAGE_PORT, port))
 
 
 def test_a_certificate_that_cannot_be_used_stops_the_start(
