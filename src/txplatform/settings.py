@@ -1,4 +1,4 @@
-"""Settings from `TXPLATFORM_*` environment variables and `.env`; unknown names are refused."""
+"""Settings from `TXPLATFORM_*` variables, `.env` and secret files; unknown names are refused."""
 
 import os
 import re

@@ -19,6 +19,7 @@ from harness.containers import IMAGE_PORT, ROOT, healthy
 from harness.ports import free_port
 from harness.processes import run_command
 from harness.waiting import wait_until
+from txplatform_client import Client
 
 OPERATIONS = ROOT / "docs" / "operations.md"
 NOT_USED = "the new certificate is not used"
@@ -113,7 +114,8 @@ def test_a_renewed_certificate_is_used_and_a_broken_one_is_not(
         assert decided.json()["decision"] == "approved"
         assert pool.connections == [connection]
         files.key.unlink()
-        wait_until(lambda: api.command.stderr.count(NOT_USED) == 2, message="the loss to be seen")
+        lost = f"{files.key}: No such file or directory."
+        wait_until(lambda: lost in api.command.stderr, message="the loss to be seen")
         assert shown(api, authority) == second.certificate.read_text()
         assert api.client.get("/readyz").status_code == 200
         assert api.command.stop() == 0
@@ -149,6 +151,29 @@ def test_a_caller_without_tls_or_with_an_old_version_is_refused(
         context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"{api.url}/livez", verify=context, timeout=30)
+
+
+@pytest.mark.long
+def test_a_client_that_does_not_begin_its_handshake_is_dropped(
+    service_env: dict[str, str], authority: Authority, files: Pair
+) -> None:
+    with running_tls(service_env, authority, files) as api:
+        address = ("127.0.0.1", int(api.url.rpartition(":")[2]))
+        with socket.create_connection(address, timeout=45) as silent:  # less than uvloop's default
+            assert silent.recv(1) == b""
+
+
+@pytest.mark.long
+def test_the_python_client_trusts_the_authority_in_the_environment(
+    service_env: dict[str, str],
+    authority: Authority,
+    files: Pair,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.certificate))
+    with running_tls(service_env, authority, files) as api, Client(api.url, api.key) as client:
+        open_account(api.client, "acc-1", 1000)
+        assert client.read_balance("acc-1").available == 1000
 
 
 @pytest.mark.long

@@ -1,16 +1,24 @@
 """The API's TLS certificate, which is read again when its files change."""
 
+import asyncio
 import ssl
 import threading
 import time
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
+
+import uvloop
+from typing_extensions import override
 
 from txplatform.errors import TxPlatformError
 from txplatform.telemetry import FaultLog, logger
 
 CHECK_EVERY_S = 2
 """The interval at which the files are compared with the pair in use."""
+
+_HANDSHAKE_S = 10
+"""The time for a client's handshake; uvloop's default is 60 s."""
 
 _OTHER_KEY = "The key does not belong to the certificate."
 _CAUSES = {
@@ -19,6 +27,15 @@ _CAUSES = {
     "PEM lib": "A file has no certificate, or no key, in PEM.",
 }
 """Parts of OpenSSL's errors, and their meaning."""
+
+
+class TlsLoop(uvloop.Loop):
+    """An event loop that ends connections whose handshake takes too long."""
+
+    @override
+    async def create_server(self, *args: Any, **options: Any) -> asyncio.AbstractServer:
+        """Listen by TLS."""
+        return await super().create_server(*args, ssl_handshake_timeout=_HANDSHAKE_S, **options)
 
 
 class CertificateError(TxPlatformError):
@@ -78,7 +95,9 @@ class Certificate:
             time.sleep(CHECK_EVERY_S)
             self.renew()
 
-    def _use_newest(self, connection: ssl.SSLObject, _name: str, _context: ssl.SSLContext) -> None:
+    def _use_newest(
+        self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext
+    ) -> None:
         connection.context = self._newest
 
     def _read_digests(self) -> list[bytes]:

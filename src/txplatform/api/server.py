@@ -154,7 +154,7 @@ def serve_api(api: Api, listening: socket.socket, on_ready: Callable[[], None]) 
     )
     config = uvicorn.Config(
         TracedApi(api, tracer) if tracer else api,
-        loop="uvloop",
+        loop="txplatform.api.certificate:TlsLoop" if certificate else "uvloop",
         http=protocol,  # type: ignore[arg-type]  # only called
         ws="none",
         lifespan="on",

@@ -2,7 +2,7 @@
 
 The library's own recorders select all columns, so adding a column would break them. Events are
 appended by a unit of work (`processing/unit_of_work.py`), never through the library. The library's
-test cases for recorders pass on the statements of both (`tests/integration/test_recorder_cases.py`).
+own test cases for recorders pass on both (`tests/integration/test_recorder_cases.py`).
 """
 
 from collections.abc import Sequence
