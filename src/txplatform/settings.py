@@ -398,19 +398,20 @@ def _secrets_from_files(
                 f"Both {variable} and {variable}_FILE are set.", next_step="Unset one of them."
             )
         try:
-            lines = Path(path).read_text(encoding="utf-8").rstrip("\r\n").splitlines()
+            text = Path(path).read_text(encoding="utf-8").rstrip("\n")  # \r\n is read as \n
         except (OSError, UnicodeError) as error:
             raise SettingsError(
                 f"Invalid setting: {variable}_FILE: {path} cannot be read.",
                 why=f"{getattr(error, 'strerror', None) or 'It is not UTF-8 text'}.",
                 next_step="The file has to be readable by the user that runs the process.",
             ) from None
-        if len(lines) != 1:
+        if not text or "\n" in text:
+            found = "several lines" if text else "no text"
             raise SettingsError(
-                f"Invalid setting: {variable}_FILE: {path} has {len(lines)} lines.",
+                f"Invalid setting: {variable}_FILE: {path} has {found}.",
                 next_step="The file has to have the secret as its only line.",
             )
-        (secrets[name],) = lines
+        secrets[name] = text
     return secrets
 
 

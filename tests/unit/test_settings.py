@@ -224,7 +224,7 @@ SECRETS = {
 
 
 @pytest.mark.usefixtures("_no_file")
-@pytest.mark.parametrize("newline", ["", "\n", "\r\n"])
+@pytest.mark.parametrize("newline", ["", "\n", "\r\n", "\n\n"])
 @pytest.mark.parametrize("name", SECRETS)
 def test_a_secret_can_be_in_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, newline: str
@@ -271,8 +271,8 @@ def test_a_secret_cannot_be_given_twice(monkeypatch: pytest.MonkeyPatch, name: s
     [
         (None, "cannot be read. No such file or directory."),
         (b"\xffs3cret", "cannot be read. It is not UTF-8 text."),
-        (b"\n", "has 0 lines."),
-        (b"s3cret\ns3cret\n", "has 2 lines."),
+        (b"\n", "has no text."),
+        (b"s3cret\ns3cret\n", "has several lines."),
         (b"mysql://me:s3cret@localhost/x", "has to be a URL such as postgresql://"),
         (b"postgresql://me:s3cret%@localhost/x", "percent-encode"),
     ],

@@ -1,6 +1,5 @@
 """The API's TLS certificate, which is read again when its files change."""
 
-import asyncio
 import ssl
 import threading
 import time
@@ -33,7 +32,7 @@ class TlsLoop(uvloop.Loop):
     """An event loop that ends connections whose handshake takes too long."""
 
     @override
-    async def create_server(self, *args: Any, **options: Any) -> asyncio.AbstractServer:
+    async def create_server(self, *args: Any, **options: Any) -> Any:
         """Listen by TLS."""
         return await super().create_server(*args, ssl_handshake_timeout=_HANDSHAKE_S, **options)
 

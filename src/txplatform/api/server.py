@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event
+from typing import Any
 
 import uvicorn
 
@@ -31,7 +32,7 @@ _CHECK_EVERY_S = 0.2
 """The interval at which the supervisor checks that all processes are alive."""
 _SHUTDOWN_S = 7
 """The time for open requests to finish after a stop signal."""
-_CONFIRM_S = 0.2
+_CONFIRM_S = 0.5
 """The time for clients by TLS to confirm the end of a connection."""
 _EXIT_S = 8.5
 """The time after which the process exits even if requests still wait for the event store."""
@@ -71,12 +72,17 @@ class _Server(uvicorn.Server):
 
     async def _drop_silent_clients(self) -> None:
         """Do not wait for clients by TLS to confirm that their idle connection ends."""
+        waiting: set[Any] = set()
         while True:
             await asyncio.sleep(_CONFIRM_S)
-            for connection in list(self.server_state.connections):
-                transport = connection.transport
-                if transport.is_closing() and not transport.get_write_buffer_size():
-                    transport.abort()
+            silent = {
+                each
+                for each in self.server_state.connections
+                if each.transport.is_closing() and not each.transport.get_write_buffer_size()
+            }
+            for connection in silent & waiting:
+                connection.transport.abort()
+            waiting = silent
 
 
 def _exit_now() -> None:
