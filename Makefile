@@ -3,10 +3,10 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 UV := .cache/uv/bin/uv
-DEBIAN_PACKAGES := chromium faketime pgbouncer prometheus
+DEBIAN_PACKAGES := chromium faketime openssl pgbouncer prometheus
 
 .PHONY: help setup debian-packages demo test test-long lint format bench pictures reliability screenshots lock \
-	schemas clean
+	schemas sbom clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -71,6 +71,17 @@ lock: $(UV) ## lock the newest versions that pyproject.toml allows
 
 schemas: setup ## write OpenAPI, AsyncAPI and JSON Schemas into docs/
 	$(BIN)/python -m txplatform.schema_export docs
+
+RUNTIME := .cache/runtime
+
+sbom: setup ## write the software bill of materials and the licences of all packages into dist/
+	$(UV) venv --quiet --clear $(RUNTIME)
+	$(UV) pip sync --quiet --python $(RUNTIME)/bin/python --require-hashes requirements-runtime.lock
+	mkdir -p dist
+	PYTHONPATH= $(BIN)/cyclonedx-py environment --gather-license-texts --pyproject pyproject.toml \
+		--output-reproducible --output-file dist/sbom.json $(RUNTIME)
+	PYTHONPATH= $(BIN)/pip-licenses --python $(RUNTIME)/bin/python --with-urls --with-license-file \
+		--no-license-path --with-notice-file --format plain-vertical --output-file dist/NOTICE
 
 clean: ## remove all generated files except the demo's data
 	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

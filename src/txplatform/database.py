@@ -114,7 +114,7 @@ def _cannot_connect(error: psycopg.OperationalError | OSError) -> psycopg.Operat
     """Return the error of a failed connection, with the cause in its message.
 
     If this process has no free files or memory, psycopg raises an OSError, or an OperationalError
-    that says "no error details".
+    that says "no error details". libpq does not say why it does not trust a certificate.
     """
     if isinstance(error, OSError):
         return psycopg.OperationalError(f"cannot connect: {error.strerror or error}")
@@ -123,6 +123,11 @@ def _cannot_connect(error: psycopg.OperationalError | OSError) -> psycopg.Operat
             socket().close()  # libpq gives no reason if it cannot make one
         except OSError as lack:
             return psycopg.OperationalError(f"cannot connect: {lack.strerror}")
+    if "certificate verify failed" in str(error):
+        return psycopg.OperationalError(
+            f"{in_words(error)}. The server's certificate has expired, or sslrootcert does not have"
+            " the authority that issued it"
+        )
     return error
 
 

@@ -37,6 +37,8 @@ _ABSENT = (
     KafkaError.LEADER_NOT_AVAILABLE,  # the topic is being created
 )
 _CLIENTS_DETAIL = re.compile(r" \(after \d+ms in state \w+(, \d+ identical error\(s\) .*)?\)")
+_NOT_TRUSTED = re.compile(r"error:.*certificate verify failed.*", re.DOTALL)
+"""librdkafka does not say why it does not trust a certificate, and suspects the authority only."""
 
 
 _Client = TypeVar("_Client")
@@ -63,7 +65,12 @@ class ReportedCauses:
             code in _VAGUE and self._words and self._code not in _VAGUE
         ):
             return
-        self._code, self._words = code, _CLIENTS_DETAIL.sub("", error.str())
+        words = _NOT_TRUSTED.sub(
+            "the broker's certificate has expired, is for another host, or is not of an authority"
+            " in TXPLATFORM_KAFKA_SSL_CA_LOCATION",
+            error.str(),
+        )
+        self._code, self._words = code, _CLIENTS_DETAIL.sub("", words)
 
     def forget(self) -> None:
         """Forget the cause, since the brokers have responded."""

@@ -1,11 +1,12 @@
-"""Settings from `TXPLATFORM_*` environment variables and `.env`; unknown names are refused."""
+"""Settings from `TXPLATFORM_*` variables, `.env` and secret files; unknown names are refused."""
 
 import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import Literal, TypeVar
+from pathlib import Path
+from typing import Any, Literal, TypeVar
 
 import psycopg
 from dotenv import dotenv_values
@@ -28,6 +29,9 @@ _TEST_PREFIXES = ("TXPLATFORM_TEST_", "TXPLATFORM_REQUIRE_")
 
 _CLIENT_VARIABLES = ("TXPLATFORM_API_URL", "TXPLATFORM_API_KEY")
 """Variables of clients such as `import` and `examples/`, which may be set in the same shell."""
+
+_SECRETS = ("database_url", "migration_database_url", "kafka_sasl_password")
+"""Settings that a file can have: `TXPLATFORM_DATABASE_URL_FILE` names the file."""
 
 _OF_KUBERNETES = re.compile(
     r"\w+_(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)=.*"
@@ -170,11 +174,27 @@ class Settings(KafkaSettings):
         description="Time after which the API closes an idle connection, seconds; longer than the "
         "idle time-out of a load balancer in front of it.",
     )
+    api_tls_certificate_file: FilePath | None = Field(
+        default=None,
+        description="PEM file with the API's certificate and its chain; turns TLS on.",
+    )
+    api_tls_key_file: FilePath | None = Field(
+        default=None,
+        description="PEM file with the private key of the certificate, without a passphrase.",
+        validate_default=True,
+    )
+    api_docs: Literal["on", "off"] = Field(
+        default="on", description="off closes /docs and /openapi.json."
+    )
+    api_metrics: Literal["on", "off"] = Field(
+        default="on", description="off closes /metrics on the port of the API."
+    )
     metrics_port: int | None = Field(
         default=None,
         ge=1,
         le=65535,
-        description="Port of /metrics of the first API process; the next processes count up.",
+        description="Port of /metrics of the first API process; the next processes count up. "
+        "/metrics is then closed on the port of the API.",
     )
     health_host: str = Field(
         default=ANY,
@@ -221,6 +241,15 @@ class Settings(KafkaSettings):
         default="info",
         description="Lowest level of log lines written: debug, info, warning or error.",
     )
+
+    @field_validator("api_tls_key_file")
+    @classmethod
+    def _belongs_to_a_certificate(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if "api_tls_certificate_file" in info.data and (
+            (value is None) is not (info.data["api_tls_certificate_file"] is None)
+        ):
+            raise ValueError("TLS needs both TXPLATFORM_API_TLS_CERTIFICATE_FILE and this file")
+        return value
 
     @field_validator("database_url", "migration_database_url")
     @classmethod
@@ -318,8 +347,13 @@ def _read_file() -> dict[str, str | None]:
 
 
 def _load(kind: type[_Kind]) -> _Kind:
-    known = {_PREFIX + name.upper() for name in Settings.model_fields} | {*_CLIENT_VARIABLES}
-    given = {name.upper() for name in (*own_variables(os.environ), *_read_file())}
+    known = {
+        *(_PREFIX + name.upper() for name in Settings.model_fields),
+        *(f"{_PREFIX}{name}_FILE".upper() for name in _SECRETS),
+        *_CLIENT_VARIABLES,
+    }
+    variables = {**_read_file(), **own_variables(os.environ)}
+    given = {name.upper(): value for name, value in variables.items()}
     unknown = sorted(
         name
         for name in given
@@ -331,7 +365,7 @@ def _load(kind: type[_Kind]) -> _Kind:
             next_step="Correct or remove it.",
         )
     try:
-        return kind()
+        return kind(**_secrets_from_files(kind, given))
     except ValidationError as error:
         problems = "; ".join(
             f"{_PREFIX}{'_'.join(map(str, e['loc'])).upper()}"
@@ -342,6 +376,43 @@ def _load(kind: type[_Kind]) -> _Kind:
             f"Invalid setting: {problems}.",
             next_step="Set it as an environment variable or in .env in the working directory.",
         ) from None
+
+
+def _secrets_from_files(
+    kind: type[KafkaSettings], given: Mapping[str, str | None]
+) -> dict[str, Any]:
+    """Return the secrets that are in files, without the newline at the end.
+
+    Raises:
+        SettingsError: A file cannot be read, has not exactly one line, or the variable with the
+            secret itself is given too.
+    """
+    secrets = {}
+    for name in _SECRETS:
+        variable = f"{_PREFIX}{name}".upper()
+        path = given.get(f"{variable}_FILE")
+        if path is None or name not in kind.model_fields:
+            continue
+        if variable in given:
+            raise SettingsError(
+                f"Both {variable} and {variable}_FILE are set.", next_step="Unset one of them."
+            )
+        try:
+            text = Path(path).read_text(encoding="utf-8").rstrip("\n")  # \r\n is read as \n
+        except (OSError, UnicodeError) as error:
+            raise SettingsError(
+                f"Invalid setting: {variable}_FILE: {path} cannot be read.",
+                why=f"{getattr(error, 'strerror', None) or 'It is not UTF-8 text'}.",
+                next_step="The file has to be readable by the user that runs the process.",
+            ) from None
+        if not text or "\n" in text:
+            found = "several lines" if text else "no text"
+            raise SettingsError(
+                f"Invalid setting: {variable}_FILE: {path} has {found}.",
+                next_step="The file has to have the secret as its only line.",
+            )
+        secrets[name] = text
+    return secrets
 
 
 def _with_similar(name: str, known: Iterable[str]) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,14 +21,13 @@ from harness.inbound import (
     settings_for,
 )
 from harness.kafka import MISSING, can_start_broker
+from harness.kafka_causes import commands_tell, examined, parts_tell, wait_for_words
 from harness.ports import free_port
 from harness.postgres import TestDatabase
 from harness.processes import run_command
 from harness.published import TRANSACTION_DECISIONED, decide, publishing, wait_for_publisher
 from harness.secured_kafka import PASSWORD, SecuredBroker, client_of
 from harness.waiting import wait_until
-from txplatform.consumers.runner import InboundConsumer
-from txplatform.publisher.runner import Publisher
 from txplatform.settings import Settings
 
 DEAD_LETTERS = tuple(f"{topic}.dlq" for topic in TOPICS_IN)
@@ -77,14 +75,6 @@ def grant_documented_rights(broker: SecuredBroker) -> None:
                 broker.allow(user, kind, names, operation)
 
 
-def examined(env: dict[str, str]) -> tuple[int, dict[str, dict[str, str]]]:
-    """Run the doctor; return its exit code, and its findings that are not ok by check."""
-    code, out, err = run_command("doctor", "--json", env=env)
-    assert "Traceback" not in err
-    found = {each["check"]: each for each in json.loads(out)["findings"]}
-    return code, {name: each for name, each in found.items() if each["status"] != "ok"}
-
-
 def settings_of(broker: SecuredBroker, user: str, database: TestDatabase) -> Settings:
     """Return the settings of a process of a user."""
     return settings_for(database, broker.bootstrap, kafka_group_id=GROUP, **broker.login_of(user))
@@ -104,16 +94,6 @@ def wait_for_payment(database: TestDatabase, payment_id: str) -> None:
         lambda: any(each.business_key == f"payment:{payment_id}" for each in inbox(database)),
         message=f"payment {payment_id} to be applied",
     )
-
-
-def wait_for_words(part: InboundConsumer | Publisher, words: str) -> str:
-    """Wait until a part that is not ready says these words; return all that it says."""
-    wait_until(
-        lambda: words in part.health().detail,
-        message=f"{words!r} in the health, not {part.health().detail!r}",
-    )
-    assert not part.health().ready
-    return part.health().detail
 
 
 @pytest.mark.long
@@ -229,28 +209,6 @@ def test_topics_create_names_the_rights_that_it_lacks(
     code, out, err = run_command("topics", "create", env=env)
     assert code == 1
     assert f"User:topics lacks the right CREATE on topic {OPENED}" in err
-
-
-def parts_tell(settings: Settings, cause: str) -> None:
-    """Check that consumer and publisher tell why they cannot reach the brokers."""
-    with consuming(settings) as consumer, publishing(settings) as publisher:
-        for told in (wait_for_words(consumer, cause), wait_for_words(publisher, cause)):
-            assert PASSWORD not in told
-
-
-def commands_tell(
-    env: dict[str, str], bootstrap: str, cause: str, login: Mapping[str, str] | None = None
-) -> None:
-    """Check that the commands tell why they cannot reach the brokers."""
-    given = {"kafka_bootstrap_servers": bootstrap, **(login or {})}
-    env = {**env, **{f"TXPLATFORM_{name.upper()}": value for name, value in given.items()}}
-    code, found = examined(env)
-    assert code == 1
-    assert cause in found["broker"]["detail"]
-    code, out, err = run_command("topics", "create", env=env)
-    assert (code, out) == (1, "")
-    assert cause in err
-    assert PASSWORD not in f"{found} {err}"
 
 
 UNREACHABLE = [

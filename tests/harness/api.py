@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -42,16 +44,27 @@ class RunningApi:
 
 
 @contextmanager
-def running_api(service_env: Mapping[str, str], **settings: str) -> Iterator[RunningApi]:
-    """Run `txplatform api` until the context ends, on a free port if no port is given."""
+def running_api(
+    service_env: Mapping[str, str], *, authority: Path | None = None, **settings: str
+) -> Iterator[RunningApi]:
+    """Run `txplatform api` until the context ends, on a free port if no port is given.
+
+    Args:
+        service_env: The environment of the process.
+        authority: The file of the authority for whose certificates the client calls by TLS.
+        settings: More variables.
+    """
     port = settings.setdefault("TXPLATFORM_API_PORT", str(free_port()))
     env = {**service_env, **settings}
     key = create_key(env, *ALL_SCOPES)
-    url = f"http://127.0.0.1:{port}"
+    url = f"{'https' if authority else 'http'}://127.0.0.1:{port}"
     with (
         Command("api", env=env) as command,
         httpx.Client(
-            base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30
+            base_url=url,
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=30,
+            verify=ssl.create_default_context(cafile=authority) if authority else True,
         ) as client,
     ):
         command.wait_ready()

@@ -57,6 +57,7 @@ class Broker:
         properties: Properties of the broker that replace the defaults.
         client: librdkafka's properties with which to see whether the broker responds.
         small: Start in half the CPU time and with less memory, but work more slowly.
+        users: The passwords of users that log in by SCRAM-SHA-512.
     """
 
     def __init__(  # noqa: PLR0913  # given by name
@@ -68,6 +69,7 @@ class Broker:
         properties: Mapping[str, str] | None = None,
         client: Mapping[str, str] | None = None,
         small: bool = False,
+        users: Mapping[str, str] | None = None,
     ) -> None:
         self._root = Path(tempfile.mkdtemp(prefix="txplatform-kafka-"))
         self._disks = [self._root / "disk-1", self._root / "disk-2"]
@@ -75,6 +77,10 @@ class Broker:
         self._advertised_port = advertised_port or self.port
         self._controller_ports = controller_ports or {node: free_port()}
         self._given, self._client = properties or {}, client or {}
+        self._users = [
+            f"--add-scram=SCRAM-SHA-512=[name={name},password={password}]"
+            for name, password in (users or {}).items()
+        ]
         self._machine = _SMALL if small else ("-Xmx512m",)
         self._process: subprocess.Popen[bytes] | None = None
         self.bootstrap = f"127.0.0.1:{self.port}"
@@ -88,7 +94,8 @@ class Broker:
         """Format the disks and start the process, without waiting until it responds."""
         _fetch_libraries()
         (self._root / "server.properties").write_text(self._properties())
-        self._java("kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", self._config)
+        words = ("format", "-t", _CLUSTER_ID, "-c", self._config, *self._users)
+        self._java("kafka.tools.StorageTool", *words)
         self._run()
 
     def __exit__(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg
-
+from harness.certificates import Pair
 from harness.debian import program
 from harness.ports import free_port
 from harness.postgres import SERVICE_ROLE, PostgresServer, TestDatabase
@@ -54,6 +54,34 @@ def pgbouncer(server: PostgresServer, *settings: str) -> Iterator[int]:
         shutil.rmtree(folder)
 
 
+@contextmanager
+def tls_in_front_of(
+    server: PostgresServer, pair: Pair, *, client_authority: Path | None = None
+) -> Iterator[int]:
+    """Run pgbouncer so that it demands TLS, and yield its port. The wheel's server has no TLS.
+
+    Args:
+        server: The server behind it.
+        pair: The certificate that it shows.
+        client_authority: The authority of the certificates that clients need; None if they need
+            none.
+    """
+    with tempfile.TemporaryDirectory(prefix="txplatform-tls-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        settings = ["pool_mode = session", "client_tls_sslmode = require"]
+        files = {"cert_file": pair.certificate, "key_file": pair.key}
+        if client_authority is not None:
+            settings[1] = "client_tls_sslmode = verify-full"
+            files["ca_file"] = client_authority
+        for setting, source in files.items():
+            copied = Path(shutil.copy(source, folder / setting))
+            server.give(copied)
+            settings.append(f"client_tls_{setting} = {copied}")
+        with pgbouncer(server, *settings) as port:
+            yield port
+
+
 def by_way_of(port: int, database: TestDatabase) -> TestDatabase:
     """Return the database with URLs that lead through a pooler."""
     url = "postgresql://{}@127.0.0.1:{}/{}".format
@@ -66,7 +94,7 @@ def by_way_of(port: int, database: TestDatabase) -> TestDatabase:
 
 def _answers(port: int) -> bool:
     try:
-        psycopg.connect(f"postgresql://postgres@127.0.0.1:{port}/postgres").close()
-    except psycopg.OperationalError:
+        socket.create_connection(("127.0.0.1", port), 5).close()
+    except OSError:
         return False
     return True

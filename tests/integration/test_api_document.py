@@ -83,10 +83,10 @@ def test_every_operation_says_the_scope_that_it_needs(document: dict[str, Any]) 
                 assert f"the scope `{scope}`" in operation["description"]
 
 
-@pytest.fixture(scope="module")
-def browse() -> Callable[..., httpx.Response]:
-    """Open a path of an API whose services have not started."""
-    api = create_api(Settings(database_url=SecretStr("postgresql://nowhere/none")))
+def browser(**settings: str) -> Callable[..., httpx.Response]:
+    """Return a function that opens a path of an API whose services have not started."""
+    database_url = SecretStr("postgresql://nowhere/none")
+    api = create_api(Settings.model_validate({"database_url": database_url, **settings}))
 
     async def send(path: str, method: str) -> httpx.Response:
         transport = httpx.ASGITransport(app=api)
@@ -94,6 +94,31 @@ def browse() -> Callable[..., httpx.Response]:
             return await client.request(method, path)
 
     return lambda path, method="GET": asyncio.run(send(path, method))
+
+
+@pytest.fixture(scope="module")
+def browse() -> Callable[..., httpx.Response]:
+    """Open a path of an API with the default settings."""
+    return browser()
+
+
+@pytest.mark.parametrize(
+    ("setting", "closed"),
+    [
+        ("api_docs", ["/docs", "/docs/index.html", "/openapi.json"]),
+        ("api_metrics", ["/metrics"]),
+    ],
+)
+def test_a_setting_closes_the_documents_and_another_one_the_metrics(
+    browse: Callable[..., httpx.Response], setting: str, closed: list[str]
+) -> None:
+    closed_off = browser(**{setting: "off"})
+    for path in ["/docs", "/docs/index.html", "/openapi.json", "/metrics", "/livez"]:
+        assert browse(path).status_code == 200
+        found = closed_off(path)
+        assert (found.status_code == 404) is (path in closed), path
+        if path in closed:
+            assert found.json()["type"] == "not-found"
 
 
 def test_the_page_shows_the_document_and_needs_no_other_host(

@@ -214,3 +214,93 @@ def test_a_file_that_cannot_be_read_is_an_error_in_words() -> None:
     for read in (load_settings, load_kafka_settings, lambda: client_setting("api_url")):
         with pytest.raises(SettingsError, match="UTF-8 text"):
             read()
+
+
+SECRETS = {
+    "DATABASE_URL": "postgresql://me:s3cret@localhost/x",
+    "MIGRATION_DATABASE_URL": "postgresql://owner:s3cret@localhost/x",
+    "KAFKA_SASL_PASSWORD": " s3cret with blanks ",
+}
+
+
+@pytest.mark.usefixtures("_no_file")
+@pytest.mark.parametrize("newline", ["", "\n", "\r\n", "\n\n"])
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_can_be_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, newline: str
+) -> None:
+    """Editors and `echo` end a file with a newline, which is no part of the secret."""
+    (tmp_path / "secret").write_bytes((SECRETS[name] + newline).encode())
+    monkeypatch.delenv(f"TXPLATFORM_{name}", raising=False)
+    monkeypatch.setenv(f"TXPLATFORM_{name}_FILE", str(tmp_path / "secret"))
+    settings = load_settings()
+    assert getattr(settings, name.lower()).get_secret_value() == SECRETS[name]
+    assert f"TXPLATFORM_{name}" in settings.given_names
+    assert "s3cret" not in repr(settings)
+
+
+@pytest.mark.usefixtures("_no_file")
+def test_the_env_file_can_name_the_file_of_a_secret_also_for_a_sender_of_messages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TXPLATFORM_DATABASE_URL")
+    (tmp_path / "secret").write_text("s3cret\n")
+    (tmp_path / ".env").write_text(
+        "TXPLATFORM_KAFKA_SASL_PASSWORD_FILE=secret\nTXPLATFORM_DATABASE_URL_FILE=nowhere\n"
+    )
+    password = load_kafka_settings().kafka_sasl_password
+    assert password is not None
+    assert password.get_secret_value() == "s3cret"
+
+
+@pytest.mark.usefixtures("_no_file")
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_cannot_be_given_twice(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(f"TXPLATFORM_{name}", SECRETS[name])
+    monkeypatch.setenv(f"TXPLATFORM_{name}_FILE", "secret")
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+    assert str(refused.value) == (
+        f"Both TXPLATFORM_{name} and TXPLATFORM_{name}_FILE are set. Unset one of them."
+    )
+
+
+@pytest.mark.usefixtures("_no_file")
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "cannot be read. No such file or directory."),
+        (b"\xffs3cret", "cannot be read. It is not UTF-8 text."),
+        (b"\n", "has no text."),
+        (b"s3cret\ns3cret\n", "has several lines."),
+        (b"mysql://me:s3cret@localhost/x", "has to be a URL such as postgresql://"),
+        (b"postgresql://me:s3cret%@localhost/x", "percent-encode"),
+    ],
+)
+def test_a_file_without_a_secret_is_refused_and_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, words: str
+) -> None:
+    if content is not None:
+        (tmp_path / "secret").write_bytes(content)
+    monkeypatch.delenv("TXPLATFORM_DATABASE_URL")
+    monkeypatch.setenv("TXPLATFORM_DATABASE_URL_FILE", "secret")
+    with pytest.raises(SettingsError, match="TXPLATFORM_DATABASE_URL") as refused:
+        load_settings()
+    assert words in str(refused.value)
+    assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.usefixtures("_no_file")
+def test_the_document_names_every_secret_that_a_file_can_have() -> None:
+    assert all(f"`TXPLATFORM_{name}_FILE`" in DOCUMENT.read_text() for name in SECRETS)
+
+
+@pytest.mark.usefixtures("_no_file")
+@pytest.mark.parametrize("given", ["CERTIFICATE", "KEY"])
+def test_tls_needs_certificate_and_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    (tmp_path / "tls.pem").touch()
+    monkeypatch.setenv(f"TXPLATFORM_API_TLS_{given}_FILE", "tls.pem")
+    with pytest.raises(SettingsError, match="TLS needs both TXPLATFORM_API_TLS_CERTIFICATE_FILE"):
+        load_settings()

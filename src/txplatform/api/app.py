@@ -168,14 +168,15 @@ def assemble_api(services: Services) -> Api:
     app.state.services = services
     for endpoint in ENDPOINTS:
         app.include_router(endpoint.router)
-    if services.settings.metrics_port is None:
+    if services.settings.metrics_port is None and services.settings.api_metrics == "on":
         app.include_router(metrics.router)
-    app.include_router(reference_page.router)
     document = describe(app, ENDPOINTS)
+    if services.settings.api_docs == "on":
+        app.include_router(reference_page.router)
 
-    @app.get("/openapi.json", include_in_schema=False)
-    async def openapi() -> dict[str, Any]:
-        return document
+        @app.get("/openapi.json", include_in_schema=False)
+        async def openapi() -> dict[str, Any]:
+            return document
 
     handle_errors_as_problems(app)
     purchases = process_transaction.ProcessTransaction(

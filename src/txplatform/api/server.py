@@ -12,10 +12,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event
+from typing import Any
 
 import uvicorn
 
 from txplatform.api.app import Api
+from txplatform.api.certificate import Certificate
 from txplatform.api.direct_purchase import PurchaseProtocol
 from txplatform.api.http_protocol import HttpProtocol
 from txplatform.api.known_heads import KnownHeads
@@ -30,6 +32,8 @@ _CHECK_EVERY_S = 0.2
 """The interval at which the supervisor checks that all processes are alive."""
 _SHUTDOWN_S = 7
 """The time for open requests to finish after a stop signal."""
+_CONFIRM_S = 0.5
+"""The time for clients by TLS to confirm the end of a connection."""
 _EXIT_S = 8.5
 """The time after which the process exits even if requests still wait for the event store."""
 
@@ -62,7 +66,23 @@ class _Server(uvicorn.Server):
         last_resort = threading.Timer(_EXIT_S, _exit_now)
         last_resort.daemon = True
         last_resort.start()
+        dropping = asyncio.create_task(self._drop_silent_clients())
         await super().shutdown(sockets)
+        dropping.cancel()
+
+    async def _drop_silent_clients(self) -> None:
+        """Do not wait for clients by TLS to confirm that their idle connection ends."""
+        waiting: set[Any] = set()
+        while True:
+            await asyncio.sleep(_CONFIRM_S)
+            silent = {
+                each
+                for each in self.server_state.connections
+                if each.transport.is_closing() and not each.transport.get_write_buffer_size()
+            }
+            for connection in silent & waiting:
+                connection.transport.abort()
+            waiting = silent
 
 
 def _exit_now() -> None:
@@ -75,14 +95,17 @@ def serve(settings: Settings, create_api: ApiFactory) -> int:
 
     Raises:
         CannotListenError: An address is in use, or is not an address of this machine.
+        CertificateError: The files with the certificate and its key cannot be used.
     """
+    scheme = "http" if _certificate(settings) is None else "https"
     variables = "TXPLATFORM_API_HOST and TXPLATFORM_API_PORT"
     listening = listen(settings.api_host, settings.api_port, variables)
     port = listening.getsockname()[1]
 
     def on_ready() -> None:
         host = f"[{settings.api_host}]" if ":" in settings.api_host else settings.api_host
-        print(f"txplatform ready: http://{host}:{port}", file=sys.stderr, flush=True)  # noqa: T201
+        url = f"{scheme}://{host}:{port}"
+        print(f"txplatform ready: {url}", file=sys.stderr, flush=True)  # noqa: T201
 
     configure_logging(settings)
     if settings.api_processes == 1:
@@ -111,8 +134,22 @@ def _serve_one(
     return code
 
 
+def _certificate(settings: Settings) -> Certificate | None:
+    certificate_file, key_file = settings.api_tls_certificate_file, settings.api_tls_key_file
+    if certificate_file is None or key_file is None:
+        return None
+    return Certificate(certificate_file, key_file)
+
+
 def serve_api(api: Api, listening: socket.socket, on_ready: Callable[[], None]) -> int:
-    """Serve requests in this process until SIGTERM, and return the exit code."""
+    """Serve requests in this process until SIGTERM, and return the exit code.
+
+    Raises:
+        CertificateError: The files with the certificate and its key cannot be used.
+    """
+    certificate = _certificate(api.services.settings)
+    if certificate is not None:
+        certificate.follow_files()
     tracer = process_tracer()
     # Purchases bypass ASGI, but not tracing.
     request_log = api.services.request_log
@@ -123,7 +160,7 @@ def serve_api(api: Api, listening: socket.socket, on_ready: Callable[[], None]) 
     )
     config = uvicorn.Config(
         TracedApi(api, tracer) if tracer else api,
-        loop="uvloop",
+        loop="txplatform.api.certificate:TlsLoop" if certificate else "uvloop",
         http=protocol,  # type: ignore[arg-type]  # only called
         ws="none",
         lifespan="on",
@@ -133,6 +170,7 @@ def serve_api(api: Api, listening: socket.socket, on_ready: Callable[[], None]) 
         log_config=None,
         timeout_graceful_shutdown=_SHUTDOWN_S,
         timeout_keep_alive=api.services.settings.api_keep_alive_s,
+        ssl_context_factory=(lambda *_: certificate.context) if certificate else None,
     )
     server = _Server(config, api.services.stopping, on_ready)
     for signal_number in (signal.SIGTERM, signal.SIGINT):

@@ -1,4 +1,4 @@
-"""Loads single accounts for tools, using the eventsourcing library.
+"""Loads single accounts with the eventsourcing library, for `txplatform accounts show`.
 
 An account can be loaded at any version; loading starts from the newest snapshot up to that version.
 The API and the consumers instead load and append in batches (`processing/unit_of_work.py`).

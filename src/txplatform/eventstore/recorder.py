@@ -1,7 +1,8 @@
 """Recorders, through which the eventsourcing library reads events and snapshots.
 
 The library's own recorders select all columns, so adding a column would break them. Events are
-appended by a unit of work (`processing/unit_of_work.py`), never through the library.
+appended by a unit of work (`processing/unit_of_work.py`), never through the library. The library's
+own test cases for recorders pass on both (`tests/integration/test_recorder_cases.py`).
 """
 
 from collections.abc import Sequence
