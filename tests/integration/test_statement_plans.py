@@ -172,11 +172,11 @@ def steps(connection: psycopg.Connection, shadower: Shadower) -> Steps:
         store(connection, MessageStatus.PARKED, 2, "parked")
         store(connection, MessageStatus.PARKED, 3, "retried")
         first, *_ = list_messages(connection, status=MessageStatus.PARKED).items
+        parked = MessageOutcome(MessageStatus.PARKED, reason="why")
         with connection.transaction():
             stored_message(connection, first.id, for_update=True)
+            writer.settle(connection, first.id, parked, OPERATOR)
             writer.discard(connection, first.id, "why", OPERATOR)
-        writer.settle(connection, first.id, MessageOutcome(MessageStatus.APPLIED), OPERATOR)
-        parked = MessageOutcome(MessageStatus.PARKED, reason="why")
         deduplicate_parked(connection, [message(2)], [bytes(32)], [parked])
         find_discarded(connection, [bytes(32)])
 
