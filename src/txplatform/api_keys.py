@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -182,5 +182,5 @@ def note_use(connection: psycopg.Connection, key_id: str) -> None:
 
 
 def _key_of(row: Sequence[Any]) -> ApiKey:
-    *columns, accounts, last_used_at = row
-    return ApiKey(*columns, None if accounts is None else frozenset(accounts), last_used_at)
+    key = ApiKey(*row)
+    return key if key.accounts is None else replace(key, accounts=frozenset(key.accounts))

@@ -89,8 +89,8 @@ def test_other_accounts_are_404_in_reads_and_403_in_writes_whether_they_exist_or
             answers = {}
             for account in (limited.own, limited.other, "no-such-account"):
                 filled = path.format(account_id=account, transaction_id="tx")
-                body = {} if method == "get" else {"json": {}}
-                answers[account] = limited.client.request(method.upper(), filled, **body)
+                body: dict[str, Any] | None = None if method == "get" else {}
+                answers[account] = limited.client.request(method.upper(), filled, json=body)
             expected = (404, "account-not-found") if method == "get" else (403, "forbidden")
             own, other, missing = answers.values()
             assert own.status_code == (200 if method == "get" else 422), (method, path)
@@ -158,7 +158,8 @@ def test_the_log_has_only_events_of_its_accounts_in_pages_and_as_a_stream(limite
     for number in range(5):
         for account in (limited.own, limited.other, limited.unopened):
             limited.api.client.post(PURCHASES, json=purchase(f"n-{number}", account, 1))
-    whole, pages = [], {}
+    whole: list[dict[str, Any]] = []
+    pages: dict[int, list[dict[str, Any]]] = {}
     for account in (limited.own, limited.unopened):
         whole += limited.api.client.get(f"/v1/accounts/{account}/events").json()["items"]
     for size in (1, 3, 1000):
@@ -190,7 +191,7 @@ def test_the_inbox_shows_only_messages_of_its_accounts(limited: Limited) -> None
 
     def listed(**filters: str | int) -> list[int]:
         found: list[int] = []
-        cursor = {}
+        cursor: dict[str, str] = {}
         while True:
             answer = limited.client.get("/v1/inbound-messages", params={**filters, **cursor})
             assert answer.status_code == 200, answer.text
@@ -215,8 +216,8 @@ def test_it_resolves_only_messages_of_its_accounts(limited: Limited, action: str
     statuses = {"retries": [409, 403, 403], "discards": [200, 403, 403]}[action]
     for message_id, status in zip([*ids, 2**60], [*statuses, 404], strict=True):
         path = f"/v1/inbound-messages/{message_id}/{action}"
-        body = {} if action == "retries" else {"json": {"reason": "Sent in error."}}
-        answer = limited.client.post(path, **body)
+        body = None if action == "retries" else {"reason": "Sent in error."}
+        answer = limited.client.post(path, json=body)
         assert answer.status_code == status, answer.text
         assert limited.other not in answer.text
 
@@ -298,7 +299,8 @@ def test_a_key_is_replaced_without_a_refused_request(api: RunningApi, account_id
 
     open_account(api.client, account_id, 1_000_000)
     old, new = created("shop 1"), created("shop 2")
-    used, statuses, stop = old["key"], [], threading.Event()
+    used, stop = old["key"], threading.Event()
+    statuses: list[int] = []
 
     def buy() -> None:
         with httpx.Client(base_url=api.url) as client:

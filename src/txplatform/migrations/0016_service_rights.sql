@@ -70,15 +70,23 @@ CREATE TRIGGER inbound_messages_numbered BEFORE INSERT ON inbound_messages
     FOR EACH ROW WHEN ((NEW.status = 'parked' OR NEW.parked_number IS NOT NULL) AND NOT is_owner())
     EXECUTE FUNCTION check_parked_number();
 
--- An outcome changes only while the message can still take effect: it is parked, it waits, or it had
--- no effect and has one now. The event of an effect is in the log.
+-- An outcome changes only while the message can still take effect: it is parked, it waits, its wait has
+-- ended in a rejection, or it had no effect and has one now. The event of an effect is in the log.
 CREATE FUNCTION check_outcome() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     account text := coalesce(NEW.account_id, OLD.account_id);
     took_effect boolean := NEW.event_id IS NOT NULL;
+    was_rejected boolean := OLD.status = 'waiting' AND EXISTS (
+        SELECT FROM events e
+        WHERE (e.event_key, e.originator_id)
+                >= ('rejected:' || OLD.business_key, 'account-' || OLD.account_id)
+          AND (e.event_key, e.originator_id)
+                <= ('rejected:' || OLD.business_key, 'account-' || OLD.account_id)
+    );
 BEGIN
     IF OLD.status = 'discarded'
-        OR (OLD.event_id IS NOT NULL AND NOT (OLD.status = 'waiting' AND NEW.status = 'applied'))
+        OR (OLD.event_id IS NOT NULL
+            AND NOT (OLD.status = 'waiting' AND NEW.status = 'applied') AND NOT was_rejected)
         OR (OLD.status NOT IN ('parked', 'waiting') AND NOT took_effect)
         OR (NEW.status = 'applied' AND NOT took_effect) THEN
         RAISE EXCEPTION 'the outcome of message % is final', OLD.id
