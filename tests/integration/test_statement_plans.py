@@ -311,6 +311,7 @@ EXPECTED: dict[str, set[str]] = {
     "take a snapshot": _STREAM | _SNAPSHOT,
     "load all accounts": {"events by originator_id"},
     "read the log": _NEXT_EVENTS,
+    "read the log of accounts": _STREAM | {"events by originator_id"},  # the newest version
     "end of the log": _LAST_EVENT,
     "list transactions": _LIST_TRANSACTIONS,
     "list postings": _LIST_POSTINGS,
@@ -381,6 +382,10 @@ EXPECTED: dict[str, set[str]] = {
     "list messages": _KEY | {"inbound_messages by id"},
     "list messages of a topic": _KEY | {"inbound_messages by topic, id"},
     "list messages of an account": _KEY | {"inbound_messages by account_id, id"},
+    "list messages of a limited key": _KEY | {"inbound_messages by account_id, id"},
+    "parked messages of a limited key": {
+        "inbound_messages by status, id, filter on topic, account_id, reason"
+    },
     "list messages of a business id": _KEY | {"inbound_messages by substr, id"},
     # Most messages are applied.
     "list applied messages": _KEY | {"inbound_messages by id, filter on status"},

@@ -22,6 +22,10 @@ AND ({_BUSINESS_ID}, m.id) > (%(business_id)s, %(after)s)
 AND ({_BUSINESS_ID}, m.id) <= (%(business_id)s, {2**63 - 1})
 """
 """A comparison of rows, which only the index of business ids can serve; see `row_equals`."""
+_OF_OWN_AFTER = f"""
+(m.account_id, m.id) > (own.id, %(after)s) AND (m.account_id, m.id) <= (own.id, {2**63 - 1})
+"""
+"""A comparison of rows, which only the index of accounts can serve."""
 _OF_EACH = """
 SELECT message.* FROM unnest(%(accounts)s::text[]) AS own (id)
 CROSS JOIN LATERAL ({}) AS message
@@ -62,10 +66,15 @@ def list_messages(  # noqa: PLR0913  # the filters of the API
         "m.topic = %(topic)s": topic,
         "m.account_id = %(account_id)s": account_id,
         "m.account_id = ANY (%(accounts)s)": None if each_account else accounts,
-        "m.account_id = own.id": each_account or None,
     }
+    if each_account:
+        begin, order = _OF_OWN_AFTER, "m.account_id, m.id"
+    elif business_id is None:
+        begin, order = _AFTER, "m.id"
+    else:
+        begin, order = _WITH_BUSINESS_ID_AFTER, f"{_BUSINESS_ID}, m.id"
     conditions: list[sql.Composable] = [
-        sql.SQL(_AFTER if business_id is None else _WITH_BUSINESS_ID_AFTER),
+        sql.SQL(begin),
         *(sql.SQL(condition) for condition, value in filters.items() if value is not None),
     ]
     if status is not None:
@@ -78,7 +87,7 @@ def list_messages(  # noqa: PLR0913  # the filters of the API
         sql.SQL(MESSAGE_COLUMNS),
         sql.SQL(SETTLED_BY),
         sql.SQL(" AND ").join(conditions),
-        sql.SQL("m.id" if business_id is None else f"{_BUSINESS_ID}, m.id"),
+        sql.SQL(order),
     )
     if each_account:
         query = sql.SQL(_OF_EACH).format(query)

@@ -31,7 +31,8 @@ CREATE FUNCTION check_checkpoint() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     last bigint;
 BEGIN
-    IF NEW.position < OLD.position THEN
+    NEW.moved_at := clock_timestamp();
+    IF NEW.position < OLD.position AND NOT is_owner() THEN
         RAISE EXCEPTION 'the checkpoint % moves forward only', NEW.name
             USING ERRCODE = 'insufficient_privilege';
     END IF;
@@ -40,17 +41,17 @@ BEGIN
     ELSE
         SELECT max(position) INTO last FROM events;
     END IF;
-    IF NEW.position > coalesce(last, 0) THEN
+    IF NEW.position > coalesce(last, 0) AND NOT is_owner() THEN
         RAISE EXCEPTION 'the checkpoint % would be past the end of what it reads', NEW.name
             USING ERRCODE = 'insufficient_privilege';
     END IF;
-    NEW.moved_at := clock_timestamp();
     RETURN NEW;
 END
 $$;
 
+-- The trigger runs with every batch of every follower, so it asks for the owner only if need be.
 CREATE TRIGGER checkpoints_forward BEFORE INSERT OR UPDATE ON checkpoints
-    FOR EACH ROW WHEN (NOT is_owner()) EXECUTE FUNCTION check_checkpoint();
+    FOR EACH ROW EXECUTE FUNCTION check_checkpoint();
 
 -- The number of a parked message is the next of the sequence. A higher one would take the checkpoint
 -- of the dead letters past all later messages, and a lower one would never be published.
