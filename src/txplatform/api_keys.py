@@ -2,10 +2,11 @@
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import psycopg
 
@@ -15,7 +16,10 @@ from txplatform.errors import TxPlatformError
 KEY_BYTES = 32
 """256 random bits cannot be guessed, so a fast hash is enough."""
 
-_COLUMNS = "id, name, scopes, created_at, expires_at, revoked_at"
+MAX_ACCOUNTS = 100
+"""The most accounts of a limited key. Its feeds are merged from those of its accounts."""
+
+_COLUMNS = "id, name, scopes, created_at, expires_at, revoked_at, accounts, last_used_at"
 """The columns of an `ApiKey`, in the order of its fields."""
 
 
@@ -31,6 +35,18 @@ class Scope(StrEnum):
     RULES_WRITE = "rules:write"
 
 
+PLATFORM_SCOPES = (Scope.RULES_READ, Scope.RULES_WRITE)
+"""The scopes of calls that concern all accounts, which a limited key may not make."""
+
+
+class KeyFault(StrEnum):
+    """The reasons to refuse a key. They are logged, but the caller cannot tell them apart."""
+
+    UNKNOWN = "unknown"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
 class UnknownKeyError(TxPlatformError):
     """Raised if no key has this id."""
 
@@ -42,6 +58,8 @@ class ApiKey:
     Attributes:
         expires_at: The time from which the key is refused; None if it never expires.
         revoked_at: None if the key was not revoked.
+        accounts: The only accounts that the key may use; None for all accounts.
+        last_used_at: At most about a minute before the last use; None if it was never used.
     """
 
     id: str
@@ -50,6 +68,12 @@ class ApiKey:
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    accounts: Collection[str] | None = None
+    last_used_at: datetime | None = None
+
+    def allows(self, account_id: str | None) -> bool:
+        """Return whether the key may use an account. A limited key may not use an unknown one."""
+        return self.accounts is None or account_id in self.accounts
 
     @property
     def cause(self) -> KeyCause:
@@ -57,9 +81,25 @@ class ApiKey:
         return KeyCause(self.id, self.name)
 
 
-def digest_of(key: str) -> bytes:
-    """Return the digest that is stored for a key."""
-    return hashlib.sha256(key.encode()).digest()
+@dataclass(frozen=True, slots=True)
+class UnusableKey:
+    """The result of looking up a key that is refused.
+
+    Attributes:
+        key_id: The id of the expired or revoked key; None for an unknown key.
+    """
+
+    fault: KeyFault
+    key_id: str | None = None
+
+
+def digest_of(key: bytes, *, limited: bool = False) -> bytes:
+    """Return the digest that is stored for a key.
+
+    That of a key with limits is another one, since a process of the version before does not know
+    limits, and must not find the key.
+    """
+    return hashlib.sha256(b"limited " + key if limited else key).digest()
 
 
 def create_key(
@@ -68,28 +108,38 @@ def create_key(
     name: str,
     scopes: Iterable[Scope],
     expires_at: datetime | None = None,
+    accounts: Collection[str] = (),
 ) -> tuple[ApiKey, str]:
-    """Create a key; return the key and its secret, which is not stored."""
+    """Create a key; return the key and its secret, which is not stored.
+
+    Args:
+        connection: A connection to the database.
+        name: The name of the client.
+        scopes: The key's permissions.
+        expires_at: The time from which the key is refused.
+        accounts: The only accounts that the key may use, at most `MAX_ACCOUNTS`; empty for all.
+    """
     key = "txp_" + secrets.token_urlsafe(KEY_BYTES)
     row = connection.execute(
-        f"INSERT INTO api_keys (id, key_sha256, name, scopes, expires_at)"
-        f" VALUES (%s, %s, %s, %s, %s) RETURNING {_COLUMNS}",
+        f"INSERT INTO api_keys (id, key_sha256, name, scopes, expires_at, accounts)"
+        f" VALUES (%s, %s, %s, %s, %s, %s) RETURNING {_COLUMNS}",
         (
             "key_" + secrets.token_hex(6),
-            digest_of(key),
+            digest_of(key.encode(), limited=bool(accounts)),
             name,
             [scope.value for scope in scopes],
             expires_at,
+            sorted(accounts) or None,
         ),
     ).fetchone()
     assert row is not None
-    return ApiKey(*row), key
+    return _key_of(row), key
 
 
 def list_keys(connection: psycopg.Connection) -> list[ApiKey]:
     """Return all keys, oldest first."""
     rows = connection.execute(f"SELECT {_COLUMNS} FROM api_keys ORDER BY created_at, id")
-    return [ApiKey(*row) for row in rows]
+    return [_key_of(row) for row in rows]
 
 
 def revoke_key(connection: psycopg.Connection, key_id: str) -> ApiKey:
@@ -107,14 +157,30 @@ def revoke_key(connection: psycopg.Connection, key_id: str) -> ApiKey:
         raise UnknownKeyError(
             f"There is no key {key_id}.", next_step="`txplatform keys list` shows all keys."
         )
-    return ApiKey(*row)
+    return _key_of(row)
 
 
-def find_key(connection: psycopg.Connection, digest: bytes) -> ApiKey | None:
-    """Return the key with this digest; None if the key is unknown, expired or revoked."""
+def find_key(connection: psycopg.Connection, key: bytes) -> ApiKey | UnusableKey:
+    """Look up a key by its secret."""
     row = connection.execute(
-        f"SELECT {_COLUMNS} FROM api_keys WHERE key_sha256 = %s AND revoked_at IS NULL"
-        " AND (expires_at IS NULL OR expires_at > now())",
-        (digest,),
+        f"SELECT {_COLUMNS}, coalesce(expires_at <= now(), false) FROM api_keys"
+        " WHERE key_sha256 = ANY (%s)",
+        ([digest_of(key), digest_of(key, limited=True)],),
     ).fetchone()
-    return None if row is None else ApiKey(*row)
+    if row is None:
+        return UnusableKey(KeyFault.UNKNOWN)
+    *columns, expired = row
+    found = _key_of(columns)
+    if found.revoked_at is not None:
+        return UnusableKey(KeyFault.REVOKED, found.id)
+    return UnusableKey(KeyFault.EXPIRED, found.id) if expired else found
+
+
+def note_use(connection: psycopg.Connection, key_id: str) -> None:
+    """Store that a key is in use now."""
+    connection.execute("UPDATE api_keys SET last_used_at = now() WHERE id = %s", (key_id,))
+
+
+def _key_of(row: Sequence[Any]) -> ApiKey:
+    key = ApiKey(*row)
+    return key if key.accounts is None else replace(key, accounts=frozenset(key.accounts))

@@ -114,6 +114,7 @@ def test_every_refusal_is_found_by_its_correlation_id_and_counted_by_route(
         assert line.pop("duration_ms") >= 0
         known = {"no key", "another method", "no such path"}
         assert line.pop("key_id", None) == (None if name in known else own_key)
+        assert line.pop("reason", None) == ("malformed" if name == "no key" else None)
         shown = method if method in {"GET", "POST"} else "-"
         assert line == {
             "component": "http",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,10 +71,12 @@ def running_api(
         yield RunningApi(url, key, client, command, env)
 
 
-def create_key(env: Mapping[str, str], *scopes: str) -> str:
-    """Create and return a key with these scopes."""
+def create_key(env: Mapping[str, str], *scopes: str, accounts: Collection[str] = ()) -> str:
+    """Create and return a key with these scopes, limited to these accounts if there are any."""
     with psycopg.connect(env["TXPLATFORM_DATABASE_URL"]) as connection:
-        _, key = api_keys.create_key(connection, name="test", scopes=map(api_keys.Scope, scopes))
+        _, key = api_keys.create_key(
+            connection, name="test", scopes=map(api_keys.Scope, scopes), accounts=accounts
+        )
         return key
 
 

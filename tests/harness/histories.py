@@ -90,3 +90,17 @@ def read_whole_log(connection: psycopg.Connection) -> Iterator[LoggedEvent]:
     while batch := read_log(connection, position):
         yield from batch
         position = batch[-1].position
+
+
+def end_log_at(database: TestDatabase, position: int) -> None:
+    """Let the log of an empty database end at a position, with an event that cannot be decoded.
+
+    So the checkpoint of a made-up source may move up to that position.
+    """
+    with psycopg.connect(database.owner_url, autocommit=True) as owner:
+        owner.execute(
+            "INSERT INTO events (position, originator_id, originator_version, event_key, topic,"
+            " state, pending_change) OVERRIDING SYSTEM VALUE"
+            " VALUES (%s, 'account-made-up', 1, 'made-up', 'made-up', '', 0)",
+            (position,),
+        )

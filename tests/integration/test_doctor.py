@@ -169,7 +169,7 @@ def test_a_role_that_could_alter_the_log_fails(database: TestDatabase, env: dict
     """The tables' owner is such a role."""
     code, found = examined({**env, "TXPLATFORM_DATABASE_URL": database.owner_url})
     assert code == 1
-    assert "could alter the log" in found["rights"]["detail"]
+    assert "could alter history" in found["rights"]["detail"]
 
 
 @pytest.mark.parametrize(

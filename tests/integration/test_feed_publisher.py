@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from prometheus_client import CollectorRegistry
 
+from harness.histories import end_log_at
 from harness.inbound import settings_for
 from harness.parts import running
 from harness.postgres import TestDatabase
@@ -143,6 +144,7 @@ def publisher_of(
     feed: Numbers, database: TestDatabase, registry: CollectorRegistry, broker: MadeUpBroker
 ) -> FeedPublisher:
     """Return a publisher that does not wait for the batch in flight when it stops."""
+    end_log_at(database, 1000)
     settings = Settings(_env_file=None, database_url=database.service_url)
     deliver = cast("Callable[[Settings], Delivery]", lambda _: broker)
     return FeedPublisher(

@@ -11,6 +11,7 @@ from time import monotonic
 import psycopg
 import pytest
 
+from harness.histories import end_log_at
 from harness.postgres import TestDatabase
 from harness.waiting import wait_until
 from txplatform import advisory_locks
@@ -29,6 +30,7 @@ CHECKPOINT = Checkpoint("test:numbers")
 @pytest.fixture
 def one(database: TestDatabase) -> Iterator[psycopg.Connection]:
     """A connection of the service's role."""
+    end_log_at(database, 10)
     with Database(database.service_url).connect() as connection:
         yield connection
 

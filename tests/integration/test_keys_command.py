@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import re
 import sys
 from collections.abc import Mapping
 
+import psycopg
 import pytest
 from rich.table import Table
 
@@ -56,6 +58,53 @@ def test_an_unknown_scope_is_refused_with_a_list_of_all_scopes(
     assert code == 2
     assert "'rubbish'" in err
     assert all(scope in err for scope in Scope)
+
+
+def test_a_limited_key_is_listed_with_its_accounts(service_env: dict[str, str]) -> None:
+    accounts = ("--account", "acc-2", "--account", " acc-1 ", "--account", "acc-2")
+    words = ("--name", "shop", "--scope", "accounts:read", *accounts)
+    code, out, err = run_command("keys", "create", *words, "--json", env=service_env)
+    assert (code, json.loads(out)["accounts"]) == (0, ["acc-1", "acc-2"]), err
+    assert listed(service_env)[0]["accounts"] == ["acc-1", "acc-2"]
+    assert listed(service_env)[0]["last_used_at"] is None
+    assert "acc-1 acc-2" in run_command("keys", "list", env=service_env)[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--account", "a b"), "'a b' is not the id of an account"),
+        (("--account", ".."), "'..' is not the id of an account"),
+        (("--account", "acc-1", "--scope", "rules:read"), "cannot have the scope rules:read"),
+        (
+            tuple(word for n in range(101) for word in ("--account", f"acc-{n}")),
+            "at most 100 accounts",
+        ),
+    ],
+    ids=["id", "path", "scope", "number"],
+)
+def test_a_limit_that_makes_no_sense_is_refused(
+    service_env: dict[str, str], words: tuple[str, ...], said: str
+) -> None:
+    given = ("--name", "x", "--scope", "accounts:read", *words)
+    code, out, err = run_command("keys", "create", *given, env=service_env)
+    assert (code, out) == (2, "")
+    assert said in err
+    assert listed(service_env) == []
+
+
+def test_the_version_before_does_not_find_a_limited_key(
+    service_env: dict[str, str], service: psycopg.Connection
+) -> None:
+    """It knows no limits, and would accept the key for all accounts."""
+    words = ("--name", "x", "--scope", "accounts:read", "--json")
+    found = []
+    for more in ((), ("--account", "acc-1")):
+        _, out, _ = run_command("keys", "create", *words, *more, env=service_env)
+        digest = hashlib.sha256(json.loads(out)["key"].encode()).digest()
+        query = "SELECT count(*) FROM api_keys WHERE key_sha256 = %s"  # that version's
+        found += service.execute(query, (digest,)).fetchall()
+    assert found == [(1,), (0,)]
 
 
 class Terminal(io.StringIO):

@@ -177,7 +177,11 @@ def test_a_backup_that_was_restored_without_privileges_gets_them_from_migrate(
         "SELECT proname, proacl::text, proconfig FROM pg_proc"
         " WHERE pronamespace = 'public'::regnamespace ORDER BY 1"
     )
-    for query in (rights, functions):
+    columns = (
+        "SELECT relname, attname, attacl::text FROM pg_attribute"
+        " JOIN pg_class ON pg_class.oid = attrelid WHERE attacl IS NOT NULL ORDER BY 1, 2"
+    )
+    for query in (rights, columns, functions):
         found = []
         for each in (database, empty):
             with psycopg.connect(each.owner_url) as connection:

@@ -26,7 +26,7 @@ from harness.histories import record, store_snapshot
 from harness.plans import StatementRecorder, TableAccess
 from harness.postgres import TestDatabase
 from harness.read_models import catch_up
-from txplatform.api_keys import Scope, create_key, digest_of, find_key, list_keys, revoke_key
+from txplatform.api_keys import Scope, create_key, find_key, list_keys, note_use, revoke_key
 from txplatform.consumers.deferred_messages import retry_deferred
 from txplatform.consumers.payments_elsewhere import PaymentsElsewhere
 from txplatform.contracts.inbound_messages import MessageStatus
@@ -38,7 +38,7 @@ from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rulesets import RuleSet
 from txplatform.eventstore.account_currencies import account_currencies
 from txplatform.eventstore.accounts import Accounts
-from txplatform.eventstore.log import last_position, read_log
+from txplatform.eventstore.log import last_position, read_log, read_log_of_streams
 from txplatform.eventstore.query import run_queries
 from txplatform.eventstore.statements import APPEND
 from txplatform.following.checkpoint import Checkpoint
@@ -48,7 +48,7 @@ from txplatform.inbox.contents import content_hmac, read_content_secret
 from txplatform.inbox.message import MessageOutcome, ReceivedMessage
 from txplatform.inbox.message_list import list_messages
 from txplatform.inbox.parking import deduplicate_parked, find_discarded
-from txplatform.inbox.reader import stored_message
+from txplatform.inbox.reader import parked_ids, stored_message
 from txplatform.inbox.unsettled import parked_messages
 from txplatform.processing.all_accounts import all_accounts
 from txplatform.processing.pending_command import PendingCommand
@@ -172,11 +172,11 @@ def steps(connection: psycopg.Connection, shadower: Shadower) -> Steps:
         store(connection, MessageStatus.PARKED, 2, "parked")
         store(connection, MessageStatus.PARKED, 3, "retried")
         first, *_ = list_messages(connection, status=MessageStatus.PARKED).items
+        parked = MessageOutcome(MessageStatus.PARKED, reason="why")
         with connection.transaction():
             stored_message(connection, first.id, for_update=True)
+            writer.settle(connection, first.id, parked, OPERATOR)
             writer.discard(connection, first.id, "why", OPERATOR)
-        writer.settle(connection, first.id, MessageOutcome(MessageStatus.APPLIED), OPERATOR)
-        parked = MessageOutcome(MessageStatus.PARKED, reason="why")
         deduplicate_parked(connection, [message(2)], [bytes(32)], [parked])
         find_discarded(connection, [bytes(32)])
 
@@ -202,7 +202,8 @@ def steps(connection: psycopg.Connection, shadower: Shadower) -> Steps:
 
     def use_keys() -> None:
         key, secret = create_key(connection, name="key", scopes=[Scope.AUDIT_READ])
-        assert find_key(connection, digest_of(secret))
+        assert find_key(connection, secret.encode()) == key
+        note_use(connection, key.id)
         revoke_key(connection, key.id)
 
     return {
@@ -216,6 +217,9 @@ def steps(connection: psycopg.Connection, shadower: Shadower) -> Steps:
         "take a snapshot": lambda: store_snapshot(connection, account(connection, "acc-1")),
         "load all accounts": lambda: [*all_accounts(connection)],
         "read the log": lambda: read_log(connection, 0),
+        "read the log of accounts": lambda: read_log_of_streams(
+            connection, ["account-big", "account-acc-1"], 5
+        ),
         "end of the log": lambda: last_position(connection),
         "list transactions": lambda: list_transactions(connection, BIG, limit=10),
         "list postings": lambda: list_postings(connection, BIG, posted=0, version=9, limit=10),
@@ -242,6 +246,12 @@ def steps(connection: psycopg.Connection, shadower: Shadower) -> Steps:
         "list messages of a topic": lambda: list_messages(connection, topic="topic"),
         "list messages of an account": lambda: list_messages(connection, account_id="big"),
         "list messages of a business id": lambda: list_messages(connection, business_id="p"),
+        "list messages of a limited key": lambda: list_messages(
+            connection, topic="topic", accounts=["big", "late"]
+        ),
+        "parked messages of a limited key": lambda: parked_ids(
+            connection, "topic", "why", 0, ["big"]
+        ),
         "list applied messages": lambda: list_messages(connection, status=MessageStatus.APPLIED),
         "list waiting messages": lambda: list_messages(connection, status=MessageStatus.WAITING),
         "alarms": use_alarms,
@@ -301,6 +311,7 @@ EXPECTED: dict[str, set[str]] = {
     "take a snapshot": _STREAM | _SNAPSHOT,
     "load all accounts": {"events by originator_id"},
     "read the log": _NEXT_EVENTS,
+    "read the log of accounts": _STREAM | {"events by originator_id"},  # the newest version
     "end of the log": _LAST_EVENT,
     "list transactions": _LIST_TRANSACTIONS,
     "list postings": _LIST_POSTINGS,
@@ -371,6 +382,10 @@ EXPECTED: dict[str, set[str]] = {
     "list messages": _KEY | {"inbound_messages by id"},
     "list messages of a topic": _KEY | {"inbound_messages by topic, id"},
     "list messages of an account": _KEY | {"inbound_messages by account_id, id"},
+    "list messages of a limited key": _KEY | {"inbound_messages by account_id, id"},
+    "parked messages of a limited key": {
+        "inbound_messages by status, id, filter on topic, account_id, reason"
+    },
     "list messages of a business id": _KEY | {"inbound_messages by substr, id"},
     # Most messages are applied.
     "list applied messages": _KEY | {"inbound_messages by id, filter on status"},
@@ -407,7 +422,7 @@ EXPECTED: dict[str, set[str]] = {
         "insert api_keys",
         "update api_keys",
         "api_keys by id",
-        "api_keys by key_sha256, filter on expires_at, revoked_at",
+        "api_keys by key_sha256",
     },
     "list API keys": {"Seq Scan of api_keys"},
     "rule book": {"ruleset_events by version"},

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from txplatform.api.authentication import (
     CACHED_S,
+    USE_NOTED_EVERY_S,
     Authenticator,
     authorization_header,
     header_digest,
+    require_account,
     require_scope,
 )
 from txplatform.api.problems import ProblemError
-from txplatform.api_keys import ApiKey, Scope
+from txplatform.api_keys import ApiKey, KeyFault, Scope, UnusableKey, find_key, note_use
 from txplatform.decisions.errors import StoreUnavailableError
 
 READ, WRITE = Scope.ACCOUNTS_READ, Scope.ACCOUNTS_WRITE
@@ -36,14 +40,24 @@ class MadeUpKeys:
     Attributes:
         found: The result of a look-up, or the exception it raises.
         looked_up: The number of look-ups.
+        notes: The ids of the keys whose use was stored.
+        note_fault: The exception that storing a use raises.
     """
 
     def __init__(self) -> None:
-        self.found: ApiKey | Exception | None = KEY
+        self.found: ApiKey | UnusableKey | Exception = KEY
         self.looked_up = 0
+        self.notes: list[str] = []
+        self.note_fault: Exception | None = None
 
-    async def run(self, _: Callable[..., Any]) -> ApiKey | None:
-        """Count the look-up, and return or raise its result."""
+    async def run(self, query: partial[Any]) -> ApiKey | UnusableKey | None:
+        """Count the look-up, and return or raise its result; or take a note of the use."""
+        if query.func is note_use:
+            self.notes.append(query.keywords["key_id"])
+            if self.note_fault is not None:
+                raise self.note_fault
+            return None
+        assert query.func is find_key
         self.looked_up += 1
         await asyncio.sleep(0)
         if isinstance(self.found, Exception):
@@ -72,8 +86,14 @@ def authenticator(stored: MadeUpKeys, clock: SimpleNamespace) -> Authenticator:
 
 def ask(authenticator: Authenticator, authorization: bytes | None, scope: Scope = READ) -> str:
     """Return the id of the accepted key, or the type of the problem."""
+
+    async def authenticated() -> ApiKey:
+        key = await authenticator.authenticate(authorization)
+        await asyncio.sleep(0)  # for the note of the use
+        return key
+
     try:
-        key = asyncio.run(authenticator.authenticate(authorization))
+        key = asyncio.run(authenticated())
         require_scope(key, scope)
     except ProblemError as problem:
         return problem.type.type
@@ -84,7 +104,7 @@ def test_a_key_is_looked_up_again_after_its_time_in_the_cache(
     authenticator: Authenticator, stored: MadeUpKeys, clock: SimpleNamespace
 ) -> None:
     assert ask(authenticator, bearer("a")) == "key_1"
-    stored.found = None
+    stored.found = UnusableKey(KeyFault.UNKNOWN)
     clock.now += CACHED_S - 0.01
     assert ask(authenticator, bearer("a")) == "key_1"
     assert authenticator.cached_key(header_digest(bearer("a")), READ) is KEY
@@ -162,3 +182,77 @@ def test_the_cache_holds_a_limited_number_of_keys(
 def test_the_last_of_several_authorization_headers_counts() -> None:
     headers = [(b"authorization", b"first"), (b"host", b"x"), (b"authorization", b"last")]
     assert authorization_header(headers) == b"last"
+
+
+def test_the_use_of_a_key_is_stored_at_most_once_a_minute(
+    authenticator: Authenticator, stored: MadeUpKeys, clock: SimpleNamespace
+) -> None:
+    """No request waits for it: it is stored beside the request after a look-up."""
+    for _ in range(int(2 * USE_NOTED_EVERY_S)):
+        ask(authenticator, bearer("a"))
+        clock.now += 1
+    assert stored.notes == ["key_1"] * 2
+    assert stored.looked_up == 2 * USE_NOTED_EVERY_S / CACHED_S
+
+
+def test_a_use_that_cannot_be_stored_fails_no_request_and_is_stored_later(
+    authenticator: Authenticator, stored: MadeUpKeys, clock: SimpleNamespace
+) -> None:
+    stored.note_fault = StoreUnavailableError(TimeoutError())
+    with capture_logs() as lines:
+        for _ in range(2):
+            assert ask(authenticator, bearer("a")) == "key_1"
+            clock.now += CACHED_S
+    assert [line["event"] for line in lines] == [
+        "the last use of a key cannot be stored, will retry"
+    ]
+    stored.note_fault = None
+    for _ in range(3):
+        assert ask(authenticator, bearer("a")) == "key_1"
+        clock.now += CACHED_S
+    assert stored.notes == ["key_1"] * 3
+
+
+@pytest.mark.parametrize(
+    ("authorization", "found", "logged"),
+    [
+        (None, KEY, {"reason": "missing"}),
+        (b"Basic x", KEY, {"reason": "malformed"}),
+        (bearer("a"), UnusableKey(KeyFault.UNKNOWN), {"reason": "unknown"}),
+        (
+            bearer("a"),
+            UnusableKey(KeyFault.EXPIRED, "key_2"),
+            {"reason": "expired", "key_id": "key_2"},
+        ),
+        (
+            bearer("a"),
+            UnusableKey(KeyFault.REVOKED, "key_3"),
+            {"reason": "revoked", "key_id": "key_3"},
+        ),
+    ],
+)
+def test_the_log_tells_why_a_key_is_refused(
+    authenticator: Authenticator,
+    stored: MadeUpKeys,
+    authorization: bytes | None,
+    found: ApiKey | UnusableKey,
+    logged: dict[str, str],
+) -> None:
+    """From the cache as well; its use is not stored."""
+    stored.found = found
+    for _ in range(2):
+        with pytest.raises(ProblemError) as refused:
+            asyncio.run(authenticator.authenticate(authorization))
+        assert refused.value.logged == logged
+    assert stored.notes == []
+
+
+def test_a_limited_key_may_use_only_its_accounts() -> None:
+    limited = replace(KEY, accounts=frozenset({"acc-1"}))
+    require_account(limited, "acc-1")
+    require_account(KEY, "acc-2")
+    require_account(KEY, None)
+    for other in ("acc-2", None):
+        with pytest.raises(ProblemError) as refused:
+            require_account(limited, other)
+        assert refused.value.type.type == "forbidden"

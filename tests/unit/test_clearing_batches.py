@@ -13,6 +13,7 @@ import pytest
 
 from harness.commands import ORIGIN
 from txplatform.api.clearing_batches import clear_purchases
+from txplatform.api_keys import ApiKey
 from txplatform.contracts.clearing_batch import ClearingBatchBody
 from txplatform.decisions.errors import OutcomeUnknownError, QueueFullError, StoreUnavailableError
 from txplatform.decisions.request import Decided
@@ -23,6 +24,7 @@ from txplatform.domain.commands import decide
 from txplatform.domain.commands.prior_events import PriorEvents
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
+KEY = ApiKey("key_1", "network", ("transactions:write",), NOW, None, None)
 FULL, DOWN, UNKNOWN = QueueFullError(), StoreUnavailableError(TimeoutError()), OutcomeUnknownError()
 
 
@@ -58,7 +60,7 @@ def send(*fates: Exception | None, rubbish: int = 0) -> dict[str, Any]:
     request: Any = SimpleNamespace(state=SimpleNamespace(origin=ORIGIN))
     services: Any = SimpleNamespace(decider=TroubledDecider(fates))
     body = ClearingBatchBody(items=[*items, *["rubbish"] * rubbish])
-    answer = asyncio.run(clear_purchases(request, services, body))
+    answer = asyncio.run(clear_purchases(request, services, KEY, body))
     found: dict[str, Any] = json.loads(bytes(answer.body))
     return found
 

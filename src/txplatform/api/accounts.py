@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from txplatform.api import examples
+from txplatform.api.authentication import require_account
 from txplatform.api.body import JsonBody
 from txplatform.api.dependencies import (
     AccountIdPath,
@@ -23,7 +24,7 @@ from txplatform.api.openapi_entries import (
     documented_header,
 )
 from txplatform.api.responses import command_response, json_response, not_modified
-from txplatform.api_keys import Scope
+from txplatform.api_keys import ApiKey, Scope
 from txplatform.contracts.accounts import (
     BalanceResponse,
     OpenAccountRequest,
@@ -71,7 +72,6 @@ _ETAG = documented_header("ETag", "The account version.")
     "",
     status_code=201,
     response_model=BalanceResponse,
-    dependencies=[requires(Scope.ACCOUNTS_WRITE)],
     responses={
         200: {
             "model": BalanceResponse,
@@ -91,6 +91,7 @@ _ETAG = documented_header("ETag", "The account version.")
 async def open_account(
     request: Request,
     services: ServicesOf,
+    key: Annotated[ApiKey, requires(Scope.ACCOUNTS_WRITE, shows_own=True)],
     body: Annotated[OpenAccountRequest, Depends(JsonBody(OpenAccountRequest))],
 ) -> Response:
     """Open an account. The accounts team's Kafka message has the same effect.
@@ -99,6 +100,7 @@ async def open_account(
     account is open. `opening_balance` is what is owed when a portfolio moves in.
     """
     command = body.to_value(Opening)
+    require_account(key, command.account_id)
     decided = await services.decider.submit(command, origin=request.state.origin)
     view = await services.decider.read_account(command.account_id)
     return json_response(

@@ -136,6 +136,7 @@ class _Exchange:
             self._traceparent,
             self._state.get("key_id"),
             self._state.get("problem"),
+            self._state.get("reason"),
         )
 
 

@@ -9,14 +9,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from txplatform.api import examples
+from txplatform.api.authentication import require_account
 from txplatform.api.body import JsonBody
 from txplatform.api.dependencies import ServicesOf, requires
 from txplatform.api.exception_handlers import problem_of
 from txplatform.api.openapi_entries import documented
+from txplatform.api.problems import ProblemError
 from txplatform.api.responses import json_response
 from txplatform.api.services import Services
 from txplatform.api.validation_problems import refused_field_problems, validation_problem
-from txplatform.api_keys import Scope
+from txplatform.api_keys import ApiKey, Scope
 from txplatform.contracts.clearing_batch import (
     ClearingBatchBody,
     ClearingBatchRequest,
@@ -67,7 +69,6 @@ _log = logger("api")
 @router.post(
     "/v1/clearings",
     response_model=ClearingBatchResponse,
-    dependencies=[requires(Scope.TRANSACTIONS_WRITE)],
     responses=documented(
         ProblemType.NOT_JSON,
         ProblemType.BODY_TOO_LARGE,
@@ -78,6 +79,7 @@ _log = logger("api")
 async def clear_purchases(
     request: Request,
     services: ServicesOf,
+    key: Annotated[ApiKey, requires(Scope.TRANSACTIONS_WRITE, shows_own=True)],
     body: Annotated[
         ClearingBatchBody,
         Depends(
@@ -90,11 +92,12 @@ async def clear_purchases(
     Each item succeeds or fails on its own. A `clean` item is posted, possibly with `flags`. A
     `waiting` item is recorded, and is posted when its account is opened or, for a correction, when
     its original arrives. A `bad` item was refused. A `retry` item may or may not have been
-    recorded; it can be sent again safely, because a clearing is posted only once. The response is
-    503 if no item was recorded because the queue was full or the event store was unavailable.
+    recorded; it can be sent again safely, because a clearing is posted only once. If the key is
+    limited to accounts, items of other accounts are `bad` with the reason `forbidden`. The response
+    is 503 if no item was recorded because the queue was full or the event store was unavailable.
     """
     origin: CommandOrigin = request.state.origin
-    parsed = await _parsed(body.items)
+    parsed = await _parsed(body.items, key)
     valid = {place: item for place, item in parsed.items() if isinstance(item, ClearingItem)}
     outcomes: dict[int, ClearingItemResponse | Exception] = {}
     for places in _originals_first(valid):
@@ -116,21 +119,33 @@ async def clear_purchases(
     return json_response(response)
 
 
-async def _parsed(items: list[object]) -> dict[int, ClearingItem | ClearingItemResponse]:
+async def _parsed(
+    items: list[object], key: ApiKey
+) -> dict[int, ClearingItem | ClearingItemResponse]:
     """Parse the items, and let other requests be served meanwhile."""
     parsed = {}
     for place, item in enumerate(items):
         if place % _AT_ONCE == 0:
             await asyncio.sleep(0)
-        parsed[place] = _parse(place, item)
+        parsed[place] = _parse(place, item, key)
     return parsed
 
 
-def _parse(place: int, item: object) -> ClearingItem | ClearingItemResponse:
+def _parse(place: int, item: object, key: ApiKey) -> ClearingItem | ClearingItemResponse:
     try:
-        return validate(ClearingItem, item)
+        clearing = validate(ClearingItem, item)
+        require_account(key, clearing.account_id)
     except InvalidFieldsError as error:
         return _not_a_clearing(place, item, error.fields)
+    except ProblemError as problem:
+        return ClearingItemResponse(
+            clearing.clearing_id,
+            "bad",
+            problem.type.type,
+            f"{problem.what} {problem.next_step}",
+            "account_id",
+        )
+    return clearing
 
 
 def _originals_first(items: Mapping[int, ClearingItem]) -> Iterator[list[int]]:

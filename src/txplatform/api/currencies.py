@@ -18,7 +18,7 @@ EXAMPLES = (CurrenciesResponse([CURRENCIES["EUR"], CURRENCIES["JPY"]], None),)
 @router.get(
     "",
     response_model=CurrenciesResponse,
-    dependencies=[requires(None)],
+    dependencies=[requires(None, shows_own=True)],
     responses=documented_list(),
 )
 async def read_currencies(limit: Limit = 500, cursor: Cursor = None) -> Response:

@@ -5,6 +5,7 @@ be ignored silently.
 """
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Header, Path, Security
@@ -13,18 +14,22 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import Request
 
-from txplatform.api.authentication import authorization_header, require_scope
+from txplatform.api.authentication import authorization_header, require_account, require_scope
 from txplatform.api.problems import ProblemError
 from txplatform.api.services import Services, services_of
 from txplatform.api.validation_problems import validation_problem
 from txplatform.api_keys import ApiKey, Scope
 from txplatform.contracts.field_problems import InvalidField
-from txplatform.contracts.fields import Identifier, UrlId
+from txplatform.contracts.fields import BLANK, Identifier, UrlId
 from txplatform.contracts.problems import ProblemType
 from txplatform.decisions.request import AccountView
 from txplatform.domain.cause import CommandOrigin
 
 SECURITY_SCHEME = "api-key"
+ACCOUNT_PARAMETER = "account_id"
+"""The name of the account in a path."""
+
+_READS = ("GET", "HEAD")
 _BEARER = HTTPBearer(
     auto_error=False,
     scheme_name=SECURITY_SCHEME,
@@ -51,29 +56,63 @@ IfNoneMatch = Annotated[
 ]
 
 
-def requires(scope: Scope | None) -> SecurityDependency:
-    """Return a dependency that checks the key's scope and the names of the query parameters.
+def requires(scope: Scope | None, *, shows_own: bool = False) -> SecurityDependency:
+    """Return a dependency that checks the key's scope and accounts, and the query parameters.
 
-    Without a scope any key will do.
+    Without a scope any key will do. A key that is limited to accounts is refused, unless the
+    account in the path is one of them or the endpoint says that it shows and takes only the
+    accounts of the key (`shows_own`).
+
     The dependency sets `request.state.origin`, and adds the scope to the OpenAPI entry.
     """
+    return SecurityDependency(Caller(scope, shows_own), scopes=[] if scope is None else [scope])
 
-    async def check(
+
+@dataclass(frozen=True)
+class Caller:
+    """The dependency that `requires` returns; its value is the caller's key.
+
+    Attributes:
+        shows_own: True if the endpoint itself keeps a limited key to its accounts.
+    """
+
+    scope: Scope | None
+    shows_own: bool
+
+    async def __call__(
+        self,
         request: Request,
         _: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)] = None,
     ) -> ApiKey:
+        """Return the key of a request, after the checks."""
         key = await services_of(request).authenticator.authenticate(
             authorization_header(request.scope["headers"])
         )
         request.state.key_id = key.id
-        if scope is not None:
-            require_scope(key, scope)
+        if self.scope is not None:
+            require_scope(key, self.scope)
+        if key.accounts is not None:
+            self._require_own(key, request)
         if request.scope["query_string"]:
             _require_known_query(request)
         request.state.origin = CommandOrigin(key.cause, request.state.traceparent)
         return key
 
-    return SecurityDependency(check, scopes=[] if scope is None else [scope])
+    def _require_own(self, key: ApiKey, request: Request) -> None:
+        account_id = request.path_params.get(ACCOUNT_PARAMETER)
+        if account_id is not None:
+            account_id = account_id.strip(BLANK)  # as the id is read
+            if request.method not in _READS:
+                require_account(key, account_id)
+            elif not key.allows(account_id):
+                raise account_not_found()
+        elif not self.shows_own:
+            raise ProblemError(
+                ProblemType.FORBIDDEN,
+                f"This call concerns all accounts, and the key {key.id} is limited to certain"
+                " accounts.",
+                "Use a key that is not limited.",
+            )
 
 
 def _require_known_query(request: Request) -> None:
@@ -101,8 +140,13 @@ def require_opened(view: AccountView) -> None:
         ProblemError: The account has not been opened.
     """
     if not view.opened:
-        raise ProblemError(
-            ProblemType.ACCOUNT_NOT_FOUND,
-            "The account has not been opened.",
-            "Open it with POST /v1/accounts, or wait for the accounts team's event.",
-        )
+        raise account_not_found()
+
+
+def account_not_found() -> ProblemError:
+    """Return the problem for an account that is not open, or that a limited key may not see."""
+    return ProblemError(
+        ProblemType.ACCOUNT_NOT_FOUND,
+        "The account has not been opened.",
+        "Open it with POST /v1/accounts, or wait for the accounts team's event.",
+    )

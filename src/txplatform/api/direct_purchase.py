@@ -31,8 +31,8 @@ from txplatform.api.process_transaction import (
     purchase_headers,
 )
 from txplatform.api.request_log import RequestLog
+from txplatform.api_keys import ApiKey
 from txplatform.decisions.request import Decided
-from txplatform.domain.cause import CommandOrigin, KeyCause
 from txplatform.telemetry import correlation_id, header_traceparent, new_traceparent
 
 _CLOSE = (b"connection", b"close")
@@ -43,7 +43,8 @@ _URL = PATH.encode()
 class _Cycle:
     """The state of one request, with the attributes that uvicorn's protocol reads and sets."""
 
-    origin: CommandOrigin
+    key: ApiKey
+    traceparent: str
     keep_alive: bool
     message_event: asyncio.Event
     began: float = field(default_factory=perf_counter)
@@ -100,12 +101,12 @@ class PurchaseProtocol(HttpProtocol):
             or self.expect_100_continue
             or self.flow.write_paused  # the ASGI application waits for slow readers
             or not (self.cycle is None or self.cycle.response_complete)  # the request is pipelined
-            or (origin := self._plain_origin()) is None
+            or (cycle := self._plain_cycle()) is None
         ):
             super().on_headers_complete()
             return
-        self._receiving = _Cycle(origin, parser.should_keep_alive(), self._unused_event)
-        self.cycle = self._receiving  # type: ignore[assignment]  # has what uvicorn uses
+        self._receiving = cycle
+        self.cycle = cycle  # type: ignore[assignment]  # has what uvicorn uses
 
     def on_body(self, body: bytes) -> None:
         """Receive a part of a body. Large bodies go to the ASGI application, which limits them."""
@@ -139,23 +140,27 @@ class PurchaseProtocol(HttpProtocol):
         if request is None:
             return False
         known, body = request
-        origin = self._purchases.origin(known.credentials, new_traceparent())
-        if origin is None:
+        key = self._purchases.cached_key(known.credentials)
+        if key is None:
             return False
         self._unset_keepalive_if_required()
-        cycle = _Cycle(origin, True, self._unused_event, body=body, more_body=False)
+        cycle = _Cycle(key, new_traceparent(), True, self._unused_event, body=body, more_body=False)
         self.cycle = cycle  # type: ignore[assignment]  # has what uvicorn uses
         self._decide(cycle)
         return True
 
-    def _plain_origin(self) -> CommandOrigin | None:
-        """Return the origin of a plain purchase with a cached key; None for any other request."""
+    def _plain_cycle(self) -> _Cycle | None:
+        """Return the cycle of a plain purchase with a cached key; None for any other request."""
         headers = purchase_headers(self.headers)
         if headers.authorization is None or not headers.is_plain:
             return None
         credentials = header_digest(headers.authorization)
         self._credentials = credentials if headers.traceparent is None else None
-        return self._purchases.origin(credentials, header_traceparent(headers.traceparent))
+        key = self._purchases.cached_key(credentials)
+        if key is None:
+            return None
+        traceparent = header_traceparent(headers.traceparent)
+        return _Cycle(key, traceparent, self.parser.should_keep_alive(), self._unused_event)
 
     def _leave_to_asgi(self, cycle: _Cycle) -> None:
         self._receiving = None
@@ -166,7 +171,7 @@ class PurchaseProtocol(HttpProtocol):
     def _decide(self, cycle: _Cycle) -> None:
         self._request_log.in_flight += 1
         try:
-            decision = self._purchases.submit(bytes(cycle.body), cycle.origin)
+            decision = self._purchases.submit(bytes(cycle.body), cycle.key, cycle.traceparent)
         except Exception as error:  # noqa: BLE001  # `_respond` translates it
             decision = self.loop.create_future()
             decision.set_exception(error)
@@ -177,7 +182,7 @@ class PurchaseProtocol(HttpProtocol):
     def _respond(self, cycle: _Cycle, decision: asyncio.Future[Decided]) -> None:
         self.tasks.discard(decision)
         self._request_log.in_flight -= 1
-        cause, traceparent = cycle.origin
+        traceparent = cycle.traceparent
         problem = None
         try:
             response = decision_written(decision.result(), traceparent)
@@ -195,7 +200,7 @@ class PurchaseProtocol(HttpProtocol):
             response[0],
             cycle.began,
             traceparent,
-            cause.id if isinstance(cause, KeyCause) else None,
+            cycle.key.id,
             None if problem is None else problem.type.type,
         )
 

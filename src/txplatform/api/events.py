@@ -1,13 +1,14 @@
 """The event log over HTTP: an account's events, and the whole log in pages or as a stream."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from functools import partial
 from typing import Annotated
 
 import msgspec
 import orjson
+import psycopg
 from fastapi import APIRouter, Header, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -24,17 +25,17 @@ from txplatform.api.lists import (
 from txplatform.api.problems import ProblemError
 from txplatform.api.responses import json_response
 from txplatform.api.services import Services
-from txplatform.api_keys import Scope
+from txplatform.api_keys import ApiKey, Scope
 from txplatform.contracts.cursors import Cursors
 from txplatform.contracts.encoding import rfc3339, rfc3339_or_none
 from txplatform.contracts.events import EventResponse, EventsResponse
 from txplatform.decisions.errors import StoreUnavailableError
 from txplatform.domain.ids import AccountId, account_of, account_stream
-from txplatform.eventstore.log import read_log, read_stream
+from txplatform.eventstore.log import read_log, read_log_of_streams, read_stream
 from txplatform.eventstore.mapper import event_data
 from txplatform.eventstore.statements import LoggedEvent
 
-router = APIRouter(prefix="/v1", tags=["audit"], dependencies=[requires(Scope.AUDIT_READ)])
+router = APIRouter(prefix="/v1", tags=["audit"])
 
 _POLL_S = 0.2
 _HEARTBEAT_S = 15
@@ -72,6 +73,7 @@ EXAMPLES = (EventsResponse([_EVENT], _EVENT.cursor),)
 @router.get(
     "/accounts/{account_id}/events",
     response_model=EventsResponse,
+    dependencies=[requires(Scope.AUDIT_READ)],
     responses=documented_account_list(),
 )
 async def read_account_events(
@@ -96,13 +98,19 @@ async def read_account_events(
 
 
 @router.get("/events", response_model=EventsResponse, responses=documented_list())
-async def read_events(services: ServicesOf, limit: Limit = 100, cursor: Cursor = None) -> Response:
+async def read_events(
+    services: ServicesOf,
+    key: Annotated[ApiKey, requires(Scope.AUDIT_READ, shows_own=True)],
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
     """Return a page of the log. Events of the same account are in order.
 
-    Every page has a cursor, with which a reader can ask for later events.
+    Every page has a cursor, with which a reader can ask for later events. A key that is limited to
+    accounts gets their events only.
     """
     (position,) = _LOG.read(cursor, 0)
-    events = await services.queries.run(partial(read_log, after=position, limit=limit))
+    events = await services.queries.run(_reading(key, position, limit))
     last = events[-1].position if events else position
     return json_response(EventsResponse([*map(event_response, events)], _LOG.write(last)))
 
@@ -110,6 +118,7 @@ async def read_events(services: ServicesOf, limit: Limit = 100, cursor: Cursor =
 @router.get(
     "/events/stream",
     response_class=StreamingResponse,
+    dependencies=[requires(Scope.AUDIT_READ, shows_own=True)],
     responses={
         200: {
             "content": {"text/event-stream": {}},
@@ -130,6 +139,8 @@ async def stream_events(
 ) -> StreamingResponse:
     """Stream the log as Server-Sent Events. The `id` of each event is a cursor for resuming.
 
+    A key that is limited to accounts gets their events only.
+
     The stream ends if the service stops, if the database is unavailable, or if the key is revoked.
     To resume, reconnect with `Last-Event-ID`.
     """
@@ -145,6 +156,16 @@ async def stream_events(
     )
 
 
+def _reading(
+    key: ApiKey, after: int, limit: int
+) -> Callable[[psycopg.Connection], list[LoggedEvent]]:
+    """Return the query for the events after a position that the key may see."""
+    if key.accounts is None:
+        return partial(read_log, after=after, limit=limit)
+    streams = [account_stream(AccountId(account_id)) for account_id in key.accounts]
+    return partial(read_log_of_streams, streams=streams, after=after, limit=limit)
+
+
 async def _stream(
     services: Services, position: int, authorization: bytes | None
 ) -> AsyncIterator[bytes]:
@@ -156,9 +177,7 @@ async def _stream(
             # Authenticate again: the key may have been revoked since the response began.
             key = await services.authenticator.authenticate(authorization)
             require_scope(key, Scope.AUDIT_READ)
-            events = await services.queries.run(
-                partial(read_log, after=position, limit=_STREAM_BATCH)
-            )
+            events = await services.queries.run(_reading(key, position, _STREAM_BATCH))
         except (ProblemError, StoreUnavailableError) as error:
             yield b": the stream ends here: %b\n\n" % error.what.encode()
             return

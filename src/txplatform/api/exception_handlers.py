@@ -71,7 +71,7 @@ def handle_errors_as_problems(app: FastAPI) -> None:
                 )
             case _:
                 problem = reported_problem(error, request.state.traceparent)
-        request.state.problem = problem.type.type
+        problem.note(request.scope["state"])
         trace = correlation_id(request.state.traceparent)
         status, headers, body = problem_response(problem, trace)
         response = Response(body, status)

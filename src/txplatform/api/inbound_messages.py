@@ -10,7 +10,7 @@ from txplatform.api import examples
 from txplatform.api.dependencies import ServicesOf, requires
 from txplatform.api.lists import Cursor, Limit, documented_list
 from txplatform.api.responses import json_response
-from txplatform.api_keys import Scope
+from txplatform.api_keys import ApiKey, Scope
 from txplatform.contracts.fields import BodyId, UrlId
 from txplatform.contracts.inbound_messages import (
     InboundMessageResponse,
@@ -50,11 +50,11 @@ EXAMPLES = (InboundMessagesResponse([EXAMPLE], inbound_cursors().write(EXAMPLE.i
 @router.get(
     "",
     response_model=InboundMessagesResponse,
-    dependencies=[requires(Scope.AUDIT_READ)],
     responses=documented_list(),
 )
 async def read_inbound_messages(  # noqa: PLR0913  # each is a filter of the contract
     services: ServicesOf,
+    key: Annotated[ApiKey, requires(Scope.AUDIT_READ, shows_own=True)],
     topic: Annotated[TopicName | None, Query(description="Filter by topic.")] = None,
     account_id: Annotated[UrlId | None, Query(description="Filter by account.")] = None,
     status: Annotated[MessageStatus | None, Query(description="Filter by current status.")] = None,
@@ -68,7 +68,8 @@ async def read_inbound_messages(  # noqa: PLR0913  # each is a filter of the con
     """Return messages from Kafka with their outcomes, in order of arrival.
 
     Every page has a cursor, with which a reader can ask for later messages. A message is listed at
-    the place where it arrived, even if its outcome changes later.
+    the place where it arrived, even if its outcome changes later. A key that is limited to accounts
+    gets their messages only.
     """
     messages = await services.queries.run(
         partial(
@@ -79,6 +80,7 @@ async def read_inbound_messages(  # noqa: PLR0913  # each is a filter of the con
             business_id=business_id,
             limit=limit,
             cursor=cursor,
+            accounts=key.accounts,
         )
     )
     return json_response(messages)

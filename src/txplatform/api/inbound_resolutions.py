@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Path
 from starlette.responses import Response
 
 from txplatform.api import inbound_messages
+from txplatform.api.authentication import require_account
 from txplatform.api.body import JsonBody
 from txplatform.api.dependencies import ServicesOf, requires
 from txplatform.api.openapi_entries import documented, documented_body
@@ -40,7 +41,7 @@ EXAMPLES = (
 MessageId = Annotated[
     int, Path(ge=1, le=2**63 - 1, description="The message's `id`.", examples=[17])
 ]
-Writer = Annotated[ApiKey, requires(Scope.INBOUND_WRITE)]
+Writer = Annotated[ApiKey, requires(Scope.INBOUND_WRITE, shows_own=True)]
 _PROBLEMS = (ProblemType.MESSAGE_NOT_FOUND, ProblemType.MESSAGE_NOT_PARKED)
 
 
@@ -65,6 +66,7 @@ async def retry_inbound_messages(
         by=key.cause,
         after_id=body.after_id,
         until_s=monotonic() + _RETRY_S,
+        accounts=key.accounts,
     )
     return json_response(await services.queries.run(retry))
 
@@ -80,6 +82,7 @@ async def retry_inbound_message(
     """Process a parked message again. If it is rejected again, it stays parked."""
 
     def retry(connection: psycopg.Connection) -> InboundMessageResponse:
+        _require_own(connection, key, message_id)
         retry_message(connection, message_id, key.cause)
         return _summary(connection, message_id)
 
@@ -100,10 +103,19 @@ async def discard_inbound_message(
     """Discard a parked message permanently. Later copies of it are discarded too."""
 
     def discard(connection: psycopg.Connection) -> InboundMessageResponse:
+        _require_own(connection, key, message_id)
         discard_message(connection, message_id, body.reason, key.cause)
         return _summary(connection, message_id)
 
     return json_response(await services.queries.run(discard))
+
+
+def _require_own(connection: psycopg.Connection, key: ApiKey, message_id: int) -> None:
+    """Check that the message, if there is one, is of an account that the key may change."""
+    if key.accounts is not None:
+        stored = stored_message(connection, message_id)
+        if stored is not None:
+            require_account(key, stored.summary.account_id)
 
 
 def _summary(connection: psycopg.Connection, message_id: int) -> InboundMessageResponse:

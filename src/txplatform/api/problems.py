@@ -1,7 +1,8 @@
 """Problems (RFC 9457) as exceptions and as responses."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 import orjson
 
@@ -15,7 +16,11 @@ WrittenResponse = tuple[int, list[tuple[bytes, bytes]], bytes]
 
 
 class ProblemError(TxPlatformError):
-    """An error that becomes a problem response, with the fields of `ProblemDetails`."""
+    """An error that becomes a problem response, with the fields of `ProblemDetails`.
+
+    Attributes:
+        logged: Fields for the request's log line that the caller must not see.
+    """
 
     def __init__(
         self,
@@ -30,6 +35,12 @@ class ProblemError(TxPlatformError):
         self.type = type_
         self.errors = errors
         self.headers = dict(headers or {})
+        self.logged: Mapping[str, str] = {}
+
+    def note(self, state: MutableMapping[str, Any]) -> None:
+        """Add what the request's log line needs to the state of an ASGI request."""
+        state["problem"] = self.type.type
+        state.update(self.logged)
 
 
 def retry_later(type_: ProblemType, what: str, next_step: str) -> ProblemError:

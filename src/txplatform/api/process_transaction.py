@@ -16,7 +16,7 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from txplatform.api import examples
-from txplatform.api.authentication import Authenticator, require_scope
+from txplatform.api.authentication import Authenticator, require_account, require_scope
 from txplatform.api.body import ClientLeftError, read_body, require_json
 from txplatform.api.dependencies import requires
 from txplatform.api.dry_run import asks_for_dry_run, decide_without_recording
@@ -25,7 +25,7 @@ from txplatform.api.idempotency_key import check_idempotency_key
 from txplatform.api.openapi_entries import REPLAYED, documented_command
 from txplatform.api.problems import ProblemError, WrittenResponse, problem_response
 from txplatform.api.queries import Queries
-from txplatform.api_keys import Scope
+from txplatform.api_keys import ApiKey, Scope
 from txplatform.contracts.decision import (
     DecisionResponse,
     DryRunResponse,
@@ -96,9 +96,10 @@ class ProcessTransaction:
                 require_json((headers.content_type or b"").decode("latin-1"))
             body = await read_body(receive, self.max_body_bytes)
             if scope["query_string"] and asks_for_dry_run(scope["query_string"]):
-                written = await self._try(body, trace)
+                written = await self._try(body, key, trace)
             else:
                 purchase = parse_process_transaction(body)
+                require_account(key, purchase.account_id)
                 check_idempotency_key(
                     headers.idempotency_key, purchase.transaction_id, "transaction_id"
                 )
@@ -109,34 +110,35 @@ class ProcessTransaction:
             return
         except Exception as error:  # noqa: BLE001  # every request gets a response
             problem = reported_problem(error, trace)
-            state["problem"] = problem.type.type
+            problem.note(state)
             written = problem_response(problem, correlation_id(trace))
         status, response_headers, response = written
         await send({"type": "http.response.start", "status": status, "headers": response_headers})
         await send({"type": "http.response.body", "body": response})
 
-    def origin(self, credentials: bytes, traceparent: str) -> CommandOrigin | None:
-        """Return a purchase's origin if its key is cached, else None.
+    def cached_key(self, credentials: bytes) -> ApiKey | None:
+        """Return a key that may send purchases if it is cached, else None.
 
-        Args:
-            credentials: The `header_digest` of the Authorization header.
-            traceparent: The trace to store with the decision.
+        `credentials` is the `header_digest` of the Authorization header.
         """
-        key = self._authenticator.cached_key(credentials, _SCOPE)
-        return None if key is None else CommandOrigin(key.cause, traceparent)
+        return self._authenticator.cached_key(credentials, _SCOPE)
 
-    def submit(self, body: bytes, origin: CommandOrigin) -> asyncio.Future[Decided]:
+    def submit(self, body: bytes, key: ApiKey, traceparent: str) -> asyncio.Future[Decided]:
         """Queue the purchase in a request body, and return a future for its durable decision.
 
         Raises:
+            ProblemError: The key is limited to other accounts.
             NotJsonError: The body is not JSON, or a key is repeated.
             InvalidFieldsError: The body is JSON, but not a valid purchase.
             QueueFullError: Too many requests are waiting.
         """
-        return self._decider.submit(parse_process_transaction(body), origin=origin)
-
-    async def _try(self, body: bytes, traceparent: str) -> WrittenResponse:
         purchase = parse_process_transaction(body)
+        require_account(key, purchase.account_id)
+        return self._decider.submit(purchase, origin=CommandOrigin(key.cause, traceparent))
+
+    async def _try(self, body: bytes, key: ApiKey, traceparent: str) -> WrittenResponse:
+        purchase = parse_process_transaction(body)
+        require_account(key, purchase.account_id)
         response = await self._queries.run(partial(decide_without_recording, purchase=purchase))
         return _written(response, traceparent, replayed=not isinstance(response, DryRunResponse))
 
@@ -193,7 +195,7 @@ def _written(response: DecisionResponse, traceparent: str, *, replayed: bool) ->
     PATH,
     operation_id="process_transaction_v1_process_transaction_post",  # published; do not change
     response_model=DecisionResponse | DryRunResponse,
-    dependencies=[requires(_SCOPE)],
+    dependencies=[requires(_SCOPE, shows_own=True)],
     responses={200: {"headers": REPLAYED}, **documented_command()},
 )
 async def process_transaction(

@@ -5,7 +5,8 @@ may hold secrets or personal data.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from itertools import accumulate
 from logging import DEBUG
@@ -49,6 +50,8 @@ class RequestLog(Collector):
         self._slow_s = slow_ms / 1000
         self._log = logger("http")
         self._logs_all = self._log.is_enabled_for(DEBUG)
+        self._key_refusals: Counter[str] = Counter()
+        """Requests that were refused for their key, by reason."""
         self._totals: dict[tuple[str, str, int], list[float]] = {}
         """By method, route and status: the number of requests in each bucket, then the seconds."""
 
@@ -61,6 +64,7 @@ class RequestLog(Collector):
         traceparent: str,
         key_id: str | None,
         problem: str | None = None,
+        reason: str | None = None,
     ) -> None:
         """Count a request, and log it if it was refused, failed or slow.
 
@@ -75,6 +79,7 @@ class RequestLog(Collector):
             traceparent: The trace of the request.
             key_id: The id of the caller's API key, if known.
             problem: The name of the problem type, if the response is a problem.
+            reason: Why the caller's key was refused, if it was.
         """
         seconds = perf_counter() - began
         key = (method, route, status)
@@ -84,16 +89,18 @@ class RequestLog(Collector):
             totals = self._totals.setdefault(key, [0] * _TOTALS)
         totals[bisect_left(_BOUNDS_S, seconds)] += 1
         totals[-1] += seconds
+        if reason is not None:
+            self._key_refusals[reason] += 1
         if status >= HTTPStatus.BAD_REQUEST or seconds >= self._slow_s or self._logs_all:
-            self._write(key, seconds, traceparent, key_id, problem)
+            optional = {"problem": problem, "reason": reason, "key_id": key_id}
+            self._write(key, seconds, traceparent, optional)
 
     def _write(
         self,
         key: tuple[str, str, int],
         seconds: float,
         traceparent: str,
-        key_id: str | None,
-        problem: str | None,
+        optional: Mapping[str, str | None],
     ) -> None:
         method, route, status = key
         if route in QUIET_ROUTES:
@@ -106,7 +113,6 @@ class RequestLog(Collector):
             write, what = self._log.warning, "request was slow"
         else:
             write, what = self._log.debug, "request served"
-        optional = {"problem": problem, "key_id": key_id}
         write(
             what,
             correlation_id=correlation_id(traceparent),
@@ -137,8 +143,16 @@ class RequestLog(Collector):
         for labels, (*counts, seconds) in by_route.items():
             buckets = zip(map(str, (*_BOUNDS_S, "+Inf")), accumulate(counts), strict=True)
             durations.add_metric(labels, [*buckets], seconds)
+        refusals = CounterMetricFamily(
+            "txplatform_http_refused_keys",
+            "HTTP requests without a valid API key, by the reason.",
+            labels=["reason"],
+        )
+        for reason, times in self._key_refusals.items():
+            refusals.add_metric([reason], times)
         yield requests
         yield durations
+        yield refusals
         yield GaugeMetricFamily(
             "txplatform_http_requests_in_flight",
             "HTTP requests being handled, open event streams included.",

@@ -1,5 +1,6 @@
 """Retries or discards a parked or deferred message."""
 
+from collections.abc import Collection
 from time import monotonic
 
 import psycopg
@@ -111,6 +112,7 @@ def retry_parked(  # noqa: PLR0913  # two of them end the call in time
     by: Resolver,
     after_id: int,
     until_s: float,
+    accounts: Collection[str] | None = None,
 ) -> RetryResponse:
     """Retry the parked messages of a topic and a reason, in order of id.
 
@@ -121,9 +123,10 @@ def retry_parked(  # noqa: PLR0913  # two of them end the call in time
         by: Who retries them.
         after_id: Only messages with greater ids are retried.
         until_s: The `monotonic` time after which no further message is tried.
+        accounts: The only accounts whose messages are tried; None for all messages.
     """
     settled = parked = 0
-    while ids := parked_ids(connection, topic, reason, after_id):
+    while ids := parked_ids(connection, topic, reason, after_id, accounts):
         for message_id in ids:
             if monotonic() > until_s:
                 return RetryResponse(settled, parked, after_id)

@@ -29,7 +29,8 @@ from txplatform.contracts.cleaning import (
 from txplatform.domain.currencies import CURRENCIES
 from txplatform.domain.money import MAX_AMOUNT
 
-_BLANK = " "
+BLANK = " "
+"""It may surround an id, but is not part of it."""
 _RFC3339 = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
 )
@@ -47,14 +48,14 @@ def refuse_card_number(value: str) -> str:
 
 
 def _url_id(value: str) -> str:
-    value = value.strip(_BLANK)
+    value = value.strip(BLANK)
     if value in NOT_IN_URLS:
         raise ValueError("must not be . or .., which have a meaning in URLs")
     return value
 
 
 def _body_id(value: str) -> str:
-    value = value.strip(_BLANK)
+    value = value.strip(BLANK)
     if not 1 <= len(value) <= MAX_ID or not value.isprintable():
         raise ValueError(f"must be 1 to {MAX_ID} printable characters")
     return value
@@ -95,7 +96,7 @@ def _merchant_id(value: str) -> str | None:
 
 
 def _reference(value: str) -> str | None:
-    return refuse_card_number(_body_id(value)) if value.strip(_BLANK) else None
+    return refuse_card_number(_body_id(value)) if value.strip(BLANK) else None
 
 
 def _rfc3339(value: object) -> object:

@@ -20,7 +20,7 @@ class ProblemType(Enum):
         "The header Idempotency-Key differs from the id in the body",
     )
     UNAUTHENTICATED = "unauthenticated", 401, "The API key is missing, unknown or expired"
-    FORBIDDEN = "forbidden", 403, "The API key lacks a scope"
+    FORBIDDEN = "forbidden", 403, "The API key does not permit this call"
     NOT_FOUND = "not-found", 404, "There is no such resource"
     ACCOUNT_NOT_FOUND = "account-not-found", 404, "The account has not been opened"
     RULESET_NOT_FOUND = "ruleset-not-found", 404, "There is no such rule set"

@@ -1,6 +1,6 @@
 """The simulated clock of the demo's database: it runs, and the simulator moves it on day by day.
 
-The database decides which clock its decisions and events have (migration 0016). Only this module
+The database decides which clock its decisions and events have (migration 0015). Only this module
 makes it a simulated one, and only in a database without events. Each move is a row, so the real
 time of each event stays known, and the clock never goes back.
 """

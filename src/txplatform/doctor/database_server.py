@@ -15,9 +15,12 @@ TOLERATED_S = 1.0
 """The largest difference between the clocks that causes no warning."""
 
 _NEEDED = {"events": ("SELECT",), "ruleset_events": ("SELECT", "INSERT")}
-"""The privileges of the service's role on append-only tables; it has no others on them."""
+"""The privileges of the service's role on append-only tables, perhaps for some columns only."""
 
-_ALL_PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE")
+_HISTORY = ("events", "ruleset_events", "api_keys", "checkpoints", "inbound_messages")
+"""The tables whose rows the service's role can read; for some columns it may have other rights."""
+
+_CHANGES = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
 _TIME_LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 _ENOUGH_WAL_MB = 1024
 _LOCAL_ONLY = ("off", "local")
@@ -73,17 +76,18 @@ def check_migrations(connection: psycopg.Connection) -> Iterator[Finding]:
 
 
 def check_rights(connection: psycopg.Connection) -> Iterator[Finding]:
-    """Fail if the role cannot append to the log or the rule book, or could alter them."""
+    """Fail if the role cannot append to the log or the rule book, or could alter history."""
     role = connection.info.user
 
-    def may(table: str, right: str) -> bool:
-        return bool(_value(connection, "SELECT has_table_privilege(%s, %s)", table, right))
-
-    for table, needed in _NEEDED.items():
+    for table in _HISTORY:
         if _value(connection, "SELECT to_regclass(%s)", table) is None:
             yield failed("rights", f"The table {table} is missing.", "Run `txplatform migrate`.")
             return
-        missing = [f"{right} {table}" for right in needed if not may(table, right)]
+    for table, needed in _NEEDED.items():
+        may_some = "SELECT has_any_column_privilege(%s, %s)"
+        missing = [
+            f"{right} {table}" for right in needed if not _value(connection, may_some, table, right)
+        ]
         if table == "events" and not _value(connection, _MAY_APPEND, role):
             missing.append("EXECUTE append_events")
         if missing:
@@ -94,12 +98,12 @@ def check_rights(connection: psycopg.Connection) -> Iterator[Finding]:
                 "the privileges to the role.",
             )
             return
-        if excess := [
-            right for right in _ALL_PRIVILEGES if right not in needed and may(table, right)
-        ]:
+    for table in _HISTORY:
+        may_all = "SELECT has_table_privilege(%s, %s)"
+        if excess := [right for right in _CHANGES if _value(connection, may_all, table, right)]:
             yield failed(
                 "rights",
-                f"{role} may {', '.join(excess)} {table}: it could alter the log.",
+                f"{role} may {', '.join(excess)} {table}: it could alter history.",
                 "Use a separate role for the service in TXPLATFORM_DATABASE_URL and the "
                 "tables' owner in TXPLATFORM_MIGRATION_DATABASE_URL, then run "
                 "`txplatform migrate`.",

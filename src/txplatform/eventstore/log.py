@@ -3,12 +3,19 @@
 Readers need no lock; the comment on `append_events` in migration 0001 explains why.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import LiteralString
 
 import psycopg
 
 from txplatform.eventstore.mapper import decode_event
-from txplatform.eventstore.statements import LAST_POSITION, READ_LOG, READ_STREAM, LoggedEvent
+from txplatform.eventstore.statements import (
+    LAST_POSITION,
+    READ_LOG,
+    READ_LOG_OF_STREAMS,
+    READ_STREAM,
+    LoggedEvent,
+)
 
 READ_SIZE = 500
 """The default number of events per read."""
@@ -21,6 +28,14 @@ def read_log(
     return _read(connection, READ_LOG, (after, limit))
 
 
+def read_log_of_streams(
+    connection: psycopg.Connection, streams: Sequence[str], after: int, limit: int = READ_SIZE
+) -> list[LoggedEvent]:
+    """Return up to `limit` events of these streams after a position in the log, oldest first."""
+    parameters = {"streams": list(streams), "after": after, "limit": limit}
+    return _read(connection, READ_LOG_OF_STREAMS, parameters)
+
+
 def read_stream(
     connection: psycopg.Connection, stream: str, after: int, limit: int = READ_SIZE
 ) -> list[LoggedEvent]:
@@ -29,7 +44,9 @@ def read_stream(
 
 
 def _read(
-    connection: psycopg.Connection, query: LiteralString, parameters: tuple[str | int | None, ...]
+    connection: psycopg.Connection,
+    query: LiteralString,
+    parameters: tuple[str | int | None, ...] | Mapping[str, object],
 ) -> list[LoggedEvent]:
     with connection.cursor(binary=True) as cursor:
         cursor.execute(query, parameters, prepare=True)

@@ -132,6 +132,48 @@ ORDER BY position
 LIMIT %s
 """
 
+READ_LOG_OF_STREAMS = """
+WITH RECURSIVE search (stream, low, high) AS (
+    SELECT k.id, newest.version * (newest.position <= %(after)s)::int,
+        newest.version + (newest.position <= %(after)s)::int
+    FROM unnest(%(streams)s::text[]) AS k (id) CROSS JOIN LATERAL (
+        SELECT originator_version AS version, position FROM events
+        WHERE originator_id = k.id ORDER BY originator_version DESC LIMIT 1
+    ) newest
+    UNION ALL
+    SELECT stream, CASE WHEN m.position <= %(after)s THEN m.version ELSE low END,
+        CASE WHEN m.position <= %(after)s THEN high ELSE m.version END
+    FROM search CROSS JOIN LATERAL (
+        SELECT originator_version AS version, position FROM events
+        WHERE originator_id = stream AND originator_version = (low + high) / 2
+        OFFSET 0
+    ) m
+    WHERE high - low > 1
+), following AS (
+    SELECT e.originator_id, e.originator_version, e.position
+    FROM search CROSS JOIN LATERAL (
+        SELECT originator_id, originator_version, position FROM events
+        WHERE originator_id = stream AND originator_version >= high
+        ORDER BY originator_version LIMIT %(limit)s
+    ) e
+    WHERE high - low = 1
+    ORDER BY e.position LIMIT %(limit)s
+)
+SELECT e.originator_id, e.originator_version, e.topic, e.state, e.position, e.recorded_at
+FROM following f CROSS JOIN LATERAL (
+    SELECT originator_id, originator_version, topic, state, position, recorded_at FROM events
+    WHERE originator_id = f.originator_id AND originator_version = f.originator_version
+    OFFSET 0
+) e
+ORDER BY e.position
+"""
+"""Reads the events of streams after a position, in the order of the log.
+
+Within a stream, positions ascend with the versions, which have no gaps. So each stream's first
+version after the position is found by bisection: it is `high` once `low` is the one before. At the
+end of the log, the newest version of each stream is enough.
+"""
+
 READ_STREAM = """
 SELECT originator_id, originator_version, topic, state, position, recorded_at
 FROM events

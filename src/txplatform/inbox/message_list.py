@@ -1,6 +1,6 @@
 """The list of inbound messages with filters, in pages, for the API and the command line."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, LiteralString
 
 import psycopg
@@ -22,6 +22,16 @@ AND ({_BUSINESS_ID}, m.id) > (%(business_id)s, %(after)s)
 AND ({_BUSINESS_ID}, m.id) <= (%(business_id)s, {2**63 - 1})
 """
 """A comparison of rows, which only the index of business ids can serve; see `row_equals`."""
+_OF_OWN_AFTER = f"""
+(m.account_id, m.id) > (own.id, %(after)s) AND (m.account_id, m.id) <= (own.id, {2**63 - 1})
+"""
+"""A comparison of rows, which only the index of accounts can serve."""
+_OF_EACH = """
+SELECT message.* FROM unnest(%(accounts)s::text[]) AS own (id)
+CROSS JOIN LATERAL ({}) AS message
+ORDER BY message.id LIMIT %(limit)s
+"""
+"""Merges the messages of several accounts, of each of which the inner query reads the first."""
 
 
 def inbound_cursors(**filters: str | None) -> Cursors:
@@ -38,8 +48,11 @@ def list_messages(  # noqa: PLR0913  # the filters of the API
     business_id: str | None = None,
     limit: int = 50,
     cursor: str | None = None,
+    accounts: Collection[str] | None = None,
 ) -> InboundMessagesResponse:
     """Return messages that match all filters, without their contents, in order of arrival.
+
+    With `accounts`, only messages of these accounts are returned.
 
     Raises:
         InvalidCursorError: The cursor is not of this list with these filters.
@@ -48,12 +61,20 @@ def list_messages(  # noqa: PLR0913  # the filters of the API
         topic=topic, account_id=account_id, status=status, business_id=business_id
     )
     (after,) = cursors.read(cursor, 0)
+    each_account = accounts is not None and account_id is None and business_id is None
     filters: Mapping[LiteralString, object | None] = {
         "m.topic = %(topic)s": topic,
         "m.account_id = %(account_id)s": account_id,
+        "m.account_id = ANY (%(accounts)s)": None if each_account else accounts,
     }
+    if each_account:
+        begin, order = _OF_OWN_AFTER, "m.account_id, m.id"
+    elif business_id is None:
+        begin, order = _AFTER, "m.id"
+    else:
+        begin, order = _WITH_BUSINESS_ID_AFTER, f"{_BUSINESS_ID}, m.id"
     conditions: list[sql.Composable] = [
-        sql.SQL(_AFTER if business_id is None else _WITH_BUSINESS_ID_AFTER),
+        sql.SQL(begin),
         *(sql.SQL(condition) for condition, value in filters.items() if value is not None),
     ]
     if status is not None:
@@ -66,12 +87,15 @@ def list_messages(  # noqa: PLR0913  # the filters of the API
         sql.SQL(MESSAGE_COLUMNS),
         sql.SQL(SETTLED_BY),
         sql.SQL(" AND ").join(conditions),
-        sql.SQL("m.id" if business_id is None else f"{_BUSINESS_ID}, m.id"),
+        sql.SQL(order),
     )
+    if each_account:
+        query = sql.SQL(_OF_EACH).format(query)
     asked = {
         "topic": topic,
         "account_id": account_id,
         "business_id": business_id,
+        "accounts": None if accounts is None else list(accounts),
         "after": after,
         "limit": limit,
     }

@@ -4,7 +4,7 @@ A message may wait for another, such as the opening of its account. When the wai
 recorded, but the message's row is not updated. So each read looks up the current status in the log.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,14 +126,22 @@ def message_that_waited(
     return next(iter(found), None)
 
 
-def parked_ids(
-    connection: psycopg.Connection[Any], topic: str, reason: str, after_id: int, limit: int = 100
+def parked_ids(  # noqa: PLR0913  # the last one has a default
+    connection: psycopg.Connection[Any],
+    topic: str,
+    reason: str,
+    after_id: int,
+    accounts: Collection[str] | None,
+    limit: int = 100,
 ) -> list[int]:
-    """Return ids above `after_id` of messages of a topic that are parked for a reason, in order."""
+    """Return ids above `after_id` of messages of a topic that are parked for a reason, in order.
+
+    With `accounts`, only messages of these accounts count.
+    """
     rows = connection.execute(
         "SELECT id FROM inbound_messages WHERE topic = %s AND status = 'parked' AND reason = %s"
-        " AND id > %s ORDER BY id LIMIT %s",
-        (topic, reason, after_id, limit),
+        " AND id > %s AND (%s::text[] IS NULL OR account_id = ANY (%s)) ORDER BY id LIMIT %s",
+        (topic, reason, after_id, *[None if accounts is None else list(accounts)] * 2, limit),
     )
     return [message_id for (message_id,) in rows]
 
