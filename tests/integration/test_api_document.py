@@ -34,6 +34,11 @@ def _answers(document: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def _named(document: dict[str, Any], reference: dict[str, str]) -> dict[str, Any]:
+    schema: dict[str, Any] = document["components"]["schemas"][reference["$ref"].rpartition("/")[2]]
+    return schema
+
+
 def test_every_example_fits_its_schema(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     checked = 0
@@ -53,9 +58,10 @@ def test_every_json_answer_has_an_example(document: dict[str, Any]) -> None:
     for answer in _answers(document):
         content = answer.get("content", {}).get("application/json")
         if content is not None and content["schema"]:
-            for schema in content["schema"].get("anyOf", [content["schema"]]):
-                name = schema["$ref"].rpartition("/")[2]
-                assert document["components"]["schemas"][name]["examples"], name
+            named = _named(document, content["schema"])
+            members = [_named(document, each) for each in named.get("oneOf", ())]
+            for schema in members or [named]:
+                assert schema["examples"], schema["title"]
 
 
 def test_errors_are_described_as_problems(document: dict[str, Any]) -> None:

@@ -29,6 +29,7 @@ from txplatform.api_keys import Scope
 from txplatform.contracts.decision import (
     DecisionResponse,
     DryRunResponse,
+    ProcessTransactionResponse,
     decision_response,
     dry_run_response,
 )
@@ -177,7 +178,9 @@ def decision_written(decided: Decided, traceparent: str) -> WrittenResponse:
     return _written(decision_response(event), traceparent, replayed=decided.replayed)
 
 
-def _written(response: DecisionResponse, traceparent: str, *, replayed: bool) -> WrittenResponse:
+def _written(
+    response: DecisionResponse | DryRunResponse, traceparent: str, *, replayed: bool
+) -> WrittenResponse:
     body = _encode(response)
     headers = [
         (b"content-type", b"application/json"),
@@ -191,8 +194,7 @@ def _written(response: DecisionResponse, traceparent: str, *, replayed: bool) ->
 
 @router.post(
     PATH,
-    operation_id="process_transaction_v1_process_transaction_post",  # published; do not change
-    response_model=DecisionResponse | DryRunResponse,
+    response_model=ProcessTransactionResponse,
     dependencies=[requires(_SCOPE)],
     responses={200: {"headers": REPLAYED}, **documented_command()},
 )

@@ -2,7 +2,21 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from annotated_types import MaxLen
+from pydantic import GetPydanticSchema, WithJsonSchema
+
+from txplatform.contracts import response_fields as out
+from txplatform.contracts.ruleset_schema import ruleset_schema
+from txplatform.domain.reasons import Reason
+from txplatform.domain.rules.lint import MAX_WARNINGS
+
+_Reasons = Annotated[
+    list[dict[str, Any]],
+    GetPydanticSchema(lambda _, handler: handler.generate_schema(list[Reason])),
+]
+"""Reasons as they are stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,13 +28,13 @@ class ActivationResponse:
         after_position: The newest log position at the time of activation.
     """
 
-    activation_id: str
-    ruleset: str
-    reason: str
-    activated_by: str
+    activation_id: out.RequestId
+    ruleset: out.RuleSetId
+    reason: out.Text
+    activated_by: out.Author
     activated_at: datetime
-    after_position: int
-    event_id: str
+    after_position: out.Position
+    event_id: out.EventId
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +47,13 @@ class RuleSetSummary:
         added_by: Null for the built-in rule set; so is `added_at`.
     """
 
-    id: str
-    description: str
-    content_hash: str
-    rules: int
+    id: out.RuleSetId
+    description: out.Text
+    content_hash: out.Sha256
+    rules: out.Count
     active: bool
     shadowed: bool
-    added_by: str | None
+    added_by: out.Author | None
     added_at: datetime | None
 
 
@@ -54,11 +68,11 @@ class RuleBookResponse:
         shadowed: The id of the rule set evaluated in shadow; null if there is none.
     """
 
-    items: list[RuleSetSummary]
-    next_cursor: str | None
-    version: int
-    active: str
-    shadowed: str | None
+    items: Annotated[list[RuleSetSummary], MaxLen(out.MAX_PAGE)]
+    next_cursor: out.Cursor | None
+    version: out.Number
+    active: out.RuleSetId
+    shadowed: out.RuleSetId | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +85,14 @@ class RuleSetResponse:
         activations: The rule set's activations, oldest first.
     """
 
-    id: str
-    content_hash: str
-    content: dict[str, Any]
+    id: out.RuleSetId
+    content_hash: out.Sha256
+    content: Annotated[dict[str, Any], WithJsonSchema(ruleset_schema())]
     active: bool
     shadowed: bool
-    added_by: str | None
+    added_by: out.Author | None
     added_at: datetime | None
-    warnings: list[str]
+    warnings: Annotated[list[out.Detail], MaxLen(MAX_WARNINGS + 1)]
     activations: list[ActivationResponse]
 
 
@@ -95,18 +109,18 @@ class ShadowingResponse:
         newly_approved: The number of declines that the rule set would approve.
     """
 
-    shadowing_id: str
-    ruleset: str
-    reason: str
-    started_by: str
+    shadowing_id: out.RequestId
+    ruleset: out.RuleSetId
+    reason: out.Text
+    started_by: out.Author
     started_at: datetime
     ended_at: datetime | None
-    after_position: int
-    until_position: int | None
-    position: int
-    judged: int
-    newly_declined: int
-    newly_approved: int
+    after_position: out.Position
+    until_position: out.Position | None
+    position: out.Position
+    judged: out.Count
+    newly_declined: out.Count
+    newly_approved: out.Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +131,8 @@ class ShadowingsResponse:
         next_cursor: The cursor for the next page; null on the last page.
     """
 
-    items: list[ShadowingResponse]
-    next_cursor: str | None
+    items: Annotated[list[ShadowingResponse], MaxLen(out.MAX_PAGE)]
+    next_cursor: out.Cursor | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,18 +145,18 @@ class DisagreementResponse:
         shadow_reasons: The reasons given in shadow; empty for an approval in shadow.
     """
 
-    log_position: int
-    account_id: str
-    account_version: int
-    event_id: str
-    transaction_id: str
-    amount: int
-    currency: str
+    log_position: out.Position
+    account_id: out.AccountId
+    account_version: out.AccountVersion
+    event_id: out.EventId
+    transaction_id: out.TransactionId
+    amount: out.Amount
+    currency: out.CurrencyCode
     decided_at: datetime
     decision: Literal["approved", "declined"]
-    reasons: list[dict[str, Any]]
+    reasons: _Reasons
     shadow_decision: Literal["approved", "declined"]
-    shadow_reasons: list[dict[str, Any]]
+    shadow_reasons: _Reasons
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +168,6 @@ class DisagreementsResponse:
         as_of_position: The last log position that the evaluation has read.
     """
 
-    items: list[DisagreementResponse]
-    next_cursor: str | None
-    as_of_position: int
+    items: Annotated[list[DisagreementResponse], MaxLen(out.MAX_PAGE)]
+    next_cursor: out.Cursor | None
+    as_of_position: out.Position
