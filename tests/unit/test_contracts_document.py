@@ -234,8 +234,6 @@ def test_the_members_and_types_of_events_are_listed(openapi: dict[str, Any]) -> 
 
 
 def test_the_causes_of_events_are_listed_with_their_members(openapi: dict[str, Any]) -> None:
-    page = members(openapi, dict(operations(openapi))["GET /v1/events"])
-    event = resolved(openapi, page["items"]["items"])
     rows = {
         codes(kind)[0]: codes(further) for kind, further, _ in table("The log", "`kind` of a cause")
     }

@@ -89,6 +89,7 @@ class StatusResponse:
 
     Attributes:
         status: The operator's status. The effective status in `BalanceResponse` may be stricter.
+        reason_code: The reason of a freeze that has a response code of its own; null for others.
         account_version: The account's version after the change.
         recorded_at: RFC 3339 UTC.
     """

@@ -147,7 +147,8 @@ class PresentedMerchant(Body):
         Field(description="The id given by the acquirer.", examples=["m-17"]),
     ] = None
     name: Annotated[
-        Annotated[str, Documented(maxLength=MAX_TEXT)] | None, Field(examples=["Corner Books"])
+        Annotated[str, Documented(maxLength=MAX_TEXT)] | None,
+        Field(description="The name on the statement.", examples=["Corner Books"]),
     ] = None
     category_code: Annotated[
         Annotated[str, Documented(pattern=f"^{CATEGORY_FORM}$", maxLength=4)] | None,
@@ -210,7 +211,11 @@ DescribedMetadata = Annotated[
     ),
 ]
 
-DescribedMerchant = Annotated[PresentedMerchant | None, Describes(clean_merchant)]
+DescribedMerchant = Annotated[
+    PresentedMerchant | None,
+    Describes(clean_merchant),
+    Field(description="The merchant; null or absent if unknown."),
+]
 
 DescribedAmount = Annotated[
     Annotated[int, Documented(minimum=0, maximum=MAX_AMOUNT)] | None,

@@ -17,7 +17,10 @@ from txplatform.domain.requests import ControlsChange
 from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rules.category_lists import CategoryDeny
 
-_Rules = Annotated[tuple[dict[str, Any], ...], WithJsonSchema(rules_schema())]
+_Rules = Annotated[
+    tuple[dict[str, Any], ...],
+    WithJsonSchema(rules_schema() | {"description": "The account's own rules."}),
+]
 
 
 class ControlsRequest(RequestBody):

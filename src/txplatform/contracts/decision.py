@@ -35,7 +35,7 @@ class DecisionFields:
 
     transaction_id: out.TransactionId
     account_id: out.AccountId
-    decision: Literal["approved", "declined"]
+    decision: out.Decided
     response_code: out.ResponseCode
     authorization_code: out.AuthorizationCode | None
     reasons: out.Reasons

@@ -242,8 +242,16 @@ OpeningBalance = Annotated[
     ),
 ]
 
-Version = Annotated[int, Field(strict=True, ge=1, le=2**53 - 1, examples=[3])]
-"""The accounts team's version number for a limit or status. The opening has version 0."""
+Version = Annotated[
+    int,
+    Field(
+        strict=True,
+        ge=1,
+        le=2**53 - 1,
+        description="The sender's version number; the newest counts. The opening has version 0.",
+        examples=[3],
+    ),
+]
 
 FreeText = Annotated[
     str,

@@ -52,7 +52,7 @@ class IncrementResponse:
     increment_id: out.BusinessId
     transaction_id: out.TransactionId
     account_id: out.AccountId
-    decision: Literal["approved", "declined"]
+    decision: out.Decided
     response_code: out.ResponseCode
     reasons: out.Reasons
     amount: out.Amount

@@ -17,7 +17,11 @@ def _is_read(topic: str) -> str:
     return topic
 
 
-TopicName = Annotated[str, AfterValidator(_is_read), Field(json_schema_extra={"enum": [*INBOUND]})]
+TopicName = Annotated[
+    str,
+    AfterValidator(_is_read),
+    Field(description="The name of an inbound topic.", json_schema_extra={"enum": [*INBOUND]}),
+]
 """The name of an inbound topic."""
 
 

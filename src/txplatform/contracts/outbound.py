@@ -32,6 +32,7 @@ class TransactionDecisioned(DecisionFields):
     """`transactions.transaction-decisioned.v1`: a decision, with details of the purchase.
 
     Attributes:
+        balance: The balance after the decision, minor units; null if the account was never opened.
         merchant: The merchant where the card was used.
         occurred_at: The merchant's timestamp, RFC 3339 UTC; null if the request had none.
         reference: As sent; null if the request had none.
@@ -54,6 +55,7 @@ class AuthorizationIncrement(IncrementResponse):
     """`transactions.authorization-incremented.v1`: a decision on an increment.
 
     Attributes:
+        balance: The balance after the decision, minor units; null if the account was never opened.
         held: The amount added to the hold, minor units: 0 for a decline.
     """
 
@@ -81,6 +83,7 @@ class TransactionCleared:
     Attributes:
         transaction_id: The purchase's id; null if the purchase was never authorized. A correction
             has that of the clearing or credit that it takes back.
+        merchant: The merchant where the card was used; null if unknown.
         direction: `debit` for a clearing; for a correction, the opposite of its original's.
         reverses_clearing_id: The id of the presentment that is taken back; null for a clearing.
         amount: The change in the amount owed, minor units of `currency`; negative for the
@@ -157,6 +160,7 @@ class TransactionRefunded:
         transaction_id: The purchase's id; null if the refund names no purchase.
         amount: Minor units of `currency`, never negative.
         posted_change: The change in the amount owed, minor units; always `-amount`.
+        merchant: The merchant that refunded; null if unknown.
         flags: Unusual circumstances, and flaws of the description. They never prevent posting.
         balance: The balance after the refund, minor units.
         occurred_at: When the refund was made, RFC 3339 UTC; null if unknown.

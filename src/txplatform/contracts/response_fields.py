@@ -4,7 +4,7 @@ They are for the schemas, and check nothing when a response is written. Fields t
 meaning in each class have a type of their own there.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -105,6 +105,9 @@ Number = Annotated[int, _integer(0, MAX_EXACT, "A number that grows with each ne
 Count = Annotated[int, _integer(0, MAX_EXACT, "How many there are.")]
 HttpStatus = Annotated[int, _integer(400, 599, "The status code of the response.")]
 
+Decided = Annotated[
+    Literal["approved", "declined"], Field(description="The decision of the rules.")
+]
 Reasons = Annotated[
     tuple[Reason, ...],
     Field(

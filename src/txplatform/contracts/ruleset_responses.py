@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from annotated_types import MaxLen
 from pydantic import GetPydanticSchema, WithJsonSchema
@@ -44,6 +44,9 @@ class RuleSetSummary:
     Attributes:
         content_hash: SHA-256 of the rule set's canonical JSON.
         rules: The number of rules.
+        active: True if the rule set is in force.
+        shadowed: True if the rule set is evaluated in shadow.
+        added_at: The time when it was added, UTC.
         added_by: Null for the built-in rule set; so is `added_at`.
     """
 
@@ -80,6 +83,9 @@ class RuleSetResponse:
     """A rule set with its content.
 
     Attributes:
+        active: True if the rule set is in force.
+        shadowed: True if the rule set is evaluated in shadow.
+        added_at: The time when it was added, UTC; null for the built-in rule set.
         content: The rule set as JSON, in the form that `POST /v1/rulesets` accepts.
         warnings: Likely mistakes, at most 100; if there are more, a last entry says how many.
         activations: The rule set's activations, oldest first.
@@ -101,6 +107,8 @@ class ShadowingResponse:
     """A shadow evaluation of a rule set, and its results so far.
 
     Attributes:
+        started_at: The start of the evaluation, UTC.
+        ended_at: The end of the evaluation, UTC; null while it runs.
         after_position: The log position after which the evaluation starts.
         until_position: The log position at which the evaluation ends; null while it runs.
         position: The last log position read so far.
@@ -141,6 +149,8 @@ class DisagreementResponse:
 
     Attributes:
         amount: Minor units of `currency`.
+        decided_at: The time of the decision, UTC.
+        shadow_decision: The decision in shadow.
         reasons: The recorded reasons; empty for an approval.
         shadow_reasons: The reasons given in shadow; empty for an approval in shadow.
     """
@@ -153,9 +163,9 @@ class DisagreementResponse:
     amount: out.Amount
     currency: out.CurrencyCode
     decided_at: datetime
-    decision: Literal["approved", "declined"]
+    decision: out.Decided
     reasons: _Reasons
-    shadow_decision: Literal["approved", "declined"]
+    shadow_decision: out.Decided
     shadow_reasons: _Reasons
 
 

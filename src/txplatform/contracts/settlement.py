@@ -153,6 +153,7 @@ class RefundResponse:
 
     Attributes:
         transaction_id: The purchase's id; null if the request named no purchase.
+        status: `waiting` until the account is opened.
         amount: The amount of the refund, minor units of `currency`.
         flags: Unusual circumstances, and flaws of the description. They never prevent posting.
         differing_fields: If the refund is repeated, the describing fields that differ from the

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, make_dataclass
 from datetime import datetime
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 from annotated_types import MaxLen
 
@@ -81,6 +81,9 @@ class TransactionResponse(_Purchase):  # type: ignore[misc]  # a class made at r
     the account's currency. They cover all events, even those that `events` omits.
 
     Attributes:
+        merchant: The merchant where the card was used.
+        occurred_at: The merchant's time, UTC.
+        decided_at: The time of the decision, UTC.
         response_code: ISO 8583:1987 field 39.
         authorization_code: ISO 8583:1987 field 38; None for a decline.
         reasons: The reasons of all rules that refused the purchase, most important first.
@@ -102,7 +105,7 @@ class TransactionResponse(_Purchase):  # type: ignore[misc]  # a class made at r
         events: The events, oldest first; in a list of transactions, only the newest 50.
     """
 
-    decision: Literal["approved", "declined"] | None
+    decision: out.Decided | None
     response_code: out.ResponseCode | None
     authorization_code: out.AuthorizationCode | None
     reasons: out.Reasons

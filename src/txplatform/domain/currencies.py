@@ -22,6 +22,7 @@ class Currency:
     Attributes:
         code: ISO 4217, three capital letters.
         exponent: The number of decimal places of an amount in the currency's main unit.
+        name: The English name in ISO 4217.
     """
 
     code: Annotated[str, Len(3, 3)]
