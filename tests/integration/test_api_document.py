@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Callable
 from hashlib import sha256
@@ -16,6 +17,7 @@ from pydantic import SecretStr
 from txplatform.api.reference_page import FOLDER
 from txplatform.api_keys import Scope
 from txplatform.bootstrap import create_api
+from txplatform.schema_export import documents
 from txplatform.settings import Settings
 
 
@@ -94,12 +96,12 @@ def browse() -> Callable[..., httpx.Response]:
     """Open a path of an API whose services have not started."""
     api = create_api(Settings(database_url=SecretStr("postgresql://nowhere/none")))
 
-    async def send(path: str, method: str) -> httpx.Response:
+    async def send(path: str, method: str, headers: dict[str, str]) -> httpx.Response:
         transport = httpx.ASGITransport(app=api)
         async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
-            return await client.request(method, path)
+            return await client.request(method, path, headers=headers)
 
-    return lambda path, method="GET": asyncio.run(send(path, method))
+    return lambda path, method="GET", **headers: asyncio.run(send(path, method, headers))
 
 
 def test_the_page_shows_the_document_and_needs_no_other_host(
@@ -119,6 +121,50 @@ def test_the_page_shows_the_document_and_needs_no_other_host(
         assert browse(f"/{name}").status_code == 200
     assert '"openapi.json"' in browse("/docs/initialize.js").text
     assert browse("/openapi.json").json() == document
+
+
+def test_the_documents_are_served_as_they_are_published(
+    browse: Callable[..., httpx.Response],
+) -> None:
+    """They need no key, and the references between them lead to what is served."""
+    published = {name: json.loads(text) for name, text in documents().items()}
+    for name, document in published.items():
+        response = browse(f"/{name}")
+        kind = "schema+json" if name.startswith("schemas/") else "json"
+        assert response.headers["content-type"] == f"application/{kind}"
+        assert response.json() == document, name
+    listed = browse("/schemas").json()["schemas"]
+    assert [path.removeprefix("/") for path in listed.values()] == [
+        name for name in published if name.startswith("schemas/")
+    ]
+    for channel in published["asyncapi.json"]["channels"].values():
+        payload = channel["messages"]["message"]["payload"]
+        if not channel["address"].endswith(".dlq"):
+            assert browse(f"/{payload['$ref']}").json()["$schema"]
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/asyncapi.json", "/schemas"])
+def test_a_document_that_the_caller_has_is_not_sent_again(
+    browse: Callable[..., httpx.Response], path: str
+) -> None:
+    first = browse(path)
+    tag = first.headers["etag"]
+    assert first.headers["cache-control"] == "public, max-age=3600"
+    for known in (tag, f'"other", W/{tag}', "*"):
+        again = browse(path, "GET", **{"If-None-Match": known})
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["etag"] == tag
+        assert again.headers["cache-control"] == first.headers["cache-control"]
+    assert browse(path, "GET", **{"If-None-Match": '"other"'}).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["nothing.json", "transactions.hold-expired.v1", "..%2Fsettings"])
+def test_a_schema_that_does_not_exist_is_a_problem(
+    browse: Callable[..., httpx.Response], name: str
+) -> None:
+    response = browse(f"/schemas/{name}")
+    assert response.status_code == 404
+    assert response.headers["content-type"] == "application/problem+json"
 
 
 def test_files_that_the_page_does_not_have_are_not_found(

@@ -10,6 +10,13 @@ from pydantic_core import CoreSchema
 
 JsonSchema = dict[str, Any]
 
+_ATTRIBUTES = re.compile(r"\s*^Attributes:\n(?P<fields>.*)\Z", re.MULTILINE | re.DOTALL)
+_FIELD = re.compile(r"^    (\w+): (.*(?:\n {5,}.*)*)", re.MULTILINE)
+_NAMED = ("properties", "patternProperties", "$defs")
+_LISTED = ("anyOf", "oneOf", "allOf", "prefixItems")
+_SINGLE = ("items", "additionalProperties", "propertyNames", "not")
+_INT64 = 2**63 - 1
+
 
 class Documented:
     """Adds keywords to the JSON Schema of a type. They are not checked when a value is read.
@@ -24,14 +31,6 @@ class Documented:
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchema:
         return {**handler(schema), **self._keywords}
-
-
-_ATTRIBUTES = re.compile(r"\s*^Attributes:\n(?P<fields>.*)\Z", re.MULTILINE | re.DOTALL)
-_FIELD = re.compile(r"^    (\w+): (.*(?:\n {5,}.*)*)", re.MULTILINE)
-_NAMED = ("properties", "patternProperties", "$defs")
-_LISTED = ("anyOf", "oneOf", "allOf", "prefixItems")
-_INT64 = 2**63 - 1
-_SINGLE = ("items", "additionalProperties", "propertyNames", "not")
 
 
 def subschemas(schema: JsonSchema) -> Iterator[JsonSchema]:
