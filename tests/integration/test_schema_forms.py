@@ -22,13 +22,13 @@ from txplatform.schema_export import documents
 
 Schema = dict[str, Any]
 
-DOCUMENTS = [*documents()]
+PUBLISHED = documents()
 FORMS_OF_TEXT = {"maxLength", "enum", "const", "format"}
 
 
 @cache
 def read(name: str) -> Any:
-    return orjson.loads(documents()[name])
+    return orjson.loads(PUBLISHED[name])
 
 
 def within(value: Any, place: str = "") -> Iterator[tuple[str, Schema]]:
@@ -56,7 +56,7 @@ def components() -> dict[str, Schema]:
     return found
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_every_integer_has_64_bits_and_bounds(name: str) -> None:
     integers = {place: each for place, each in within(read(name)) if each.get("type") == "integer"}
     assert integers or name == "asyncapi.json"
@@ -66,14 +66,14 @@ def test_every_integer_has_64_bits_and_bounds(name: str) -> None:
         assert isinstance(each["maximum"], int), place
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_every_text_has_a_longest_length_or_a_form(name: str) -> None:
     texts = {place: each for place, each in within(read(name)) if each.get("type") == "string"}
     assert texts
     assert [place for place, each in texts.items() if not each.keys() & FORMS_OF_TEXT] == []
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_nothing_is_always_null(name: str) -> None:
     """Generators make a type of it that does not exist."""
     for place, each in within(read(name)):
@@ -81,7 +81,7 @@ def test_nothing_is_always_null(name: str) -> None:
             assert re.search(r"/anyOf/[1-9]\d*$", place), place
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_no_property_has_a_default(name: str) -> None:
     """The description says it. Generators of TypeScript would require the property."""
     for place, each in within(read(name)):
@@ -89,7 +89,7 @@ def test_no_property_has_a_default(name: str) -> None:
             assert "default" not in schema, f"{place}: {field}"
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_every_property_says_what_it_is(name: str) -> None:
     for place, each in within(read(name)):
         for field, schema in each.get("properties", {}).items():
@@ -132,7 +132,7 @@ def test_every_union_of_objects_has_a_tag() -> None:
     assert inline == []
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_every_example_fits_its_schema(name: str) -> None:
     whole = read(name)
     around = {key: whole[key] for key in ("$defs", "components") if key in whole}
@@ -148,7 +148,7 @@ def test_every_example_fits_its_schema(name: str) -> None:
 
 
 def test_the_schemas_of_messages_are_json_schemas() -> None:
-    for name in DOCUMENTS:
+    for name in PUBLISHED:
         if name.startswith("schemas/"):
             jsonschema.Draft202012Validator.check_schema(read(name))
 
