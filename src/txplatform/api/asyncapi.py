@@ -126,6 +126,10 @@ def _cloudevent(topic: str) -> dict[str, JsonSchema]:
     }
 
 
+def _tracestate() -> dict[str, JsonSchema]:
+    return {"tracestate": _of(out.Tracestate)}
+
+
 def _positions() -> dict[str, JsonSchema]:
     return {
         "event_id": _of(out.EventId),
@@ -145,6 +149,7 @@ def _inbound_headers(topic: str) -> JsonSchema:
             "ce_source": _of(out.Text) | {"description": "The sender, which is not used."},
             "ce_time": _of(out.Time) | {"description": "A time, which is not used."},
             "ce_subject": _of(out.AccountId),
+            **_tracestate(),
         },
     )
 
@@ -159,7 +164,7 @@ def _outbound_headers(topic: str) -> JsonSchema:
             "ce_time": _of(out.Time) | {"description": "The time of the decision."},
             **_positions(),
         },
-        {},
+        _tracestate(),
     )
 
 

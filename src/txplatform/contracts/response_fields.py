@@ -65,6 +65,7 @@ RuleSetId = Annotated[
 ]
 Sha256 = Annotated[str, _text("[0-9a-f]{64}", 64, "SHA-256, hexadecimal.")]
 Traceparent = Annotated[str, _any_text(55, "W3C Trace Context.")]
+Tracestate = Annotated[str, _any_text(512, "Of W3C Trace Context, if the cause had one.")]
 TraceId = Annotated[str, _text("[0-9a-f]{32}", 32, "The id of a trace.")]
 Cursor = Annotated[str, _text("[A-Za-z0-9_-]+", 64, "An opaque place in the list.")]
 ResponseCode = Annotated[str, _text("[0-9A-Z]{2}", 2, "ISO 8583:1987 field 39.")]
