@@ -55,7 +55,7 @@ TransactionId = Annotated[str, _text(URL_ID_FORM, MAX_ID, "The purchase's id.")]
 RequestId = Annotated[str, _text(URL_ID_FORM, MAX_ID, "The id in the request.")]
 BusinessId = Annotated[str, _any_text(MAX_ID, "The id in the message or request.", 1)]
 BusinessKey = Annotated[str, _any_text(100, "A kind and an id, such as `payment:p-7`.")]
-EventId = Annotated[str, _text("[0-9a-f]{32}", 32, "The event's id, unique among all events.")]
+EventId = Annotated[str, _any_text(MAX_ID, "The event's id, unique among all events.", 1)]
 EventName = Annotated[
     str, _text("[a-z]+(-[a-z]+)*", 64, "The event's name, such as `hold-expired`.")
 ]
