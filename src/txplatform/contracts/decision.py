@@ -22,7 +22,7 @@ Decision = AuthorizationApproved | AuthorizationDeclined
 
 @dataclass(slots=True)  # not frozen: every decision creates one, and freezing triples the cost
 class DecisionFields:
-    """A decision on a purchase, without how it was made.
+    """The fields that a decision, a dry run and the published message share.
 
     Attributes:
         response_code: ISO 8583:1987 field 39; for a decline, the code of the first reason.

@@ -1,7 +1,7 @@
 """The field types of responses and published messages: the forms and bounds that readers can use.
 
-They are for the schemas, and check nothing when a response is written. Fields that have another
-meaning in each class have a type of their own there.
+They are for the schemas, and check nothing when a response is written. A description of the field
+in the docstring of its class takes precedence over that of the type.
 """
 
 from typing import Annotated, Any, Literal
