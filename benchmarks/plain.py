@@ -17,6 +17,7 @@ from txplatform.contracts.process_transaction import ProcessTransactionRequest
 from txplatform.domain.money import Balance
 
 _RESPONSE = DecisionResponse(
+    kind="decision",
     transaction_id="tx-1001",
     account_id="acc-1",
     decision="approved",

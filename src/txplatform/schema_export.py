@@ -5,20 +5,15 @@
 
 import json
 import sys
-from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr, TypeAdapter
+from pydantic import SecretStr
 
+from txplatform.api.asyncapi import describe_messages, message_schemas
 from txplatform.bootstrap import create_api
-from txplatform.contracts.messages import INBOUND
 from txplatform.contracts.rules_document import with_rules
-from txplatform.publisher import TOPICS as OUTBOUND
 from txplatform.settings import Settings
-
-_KEY = {"type": "string", "description": "The account id, which keeps an account's order."}
 
 
 def documents() -> dict[str, str]:
@@ -27,58 +22,10 @@ def documents() -> dict[str, str]:
     schemas = message_schemas()
     files: dict[str, Any] = {
         "openapi.json": create_api(settings).document,
-        "asyncapi.json": _asyncapi(schemas),
+        "asyncapi.json": describe_messages(schemas),
         **{f"schemas/{topic}.json": schema for topic, schema in schemas.items()},
     }
     return {path: json.dumps(body, indent=2) + "\n" for path, body in files.items()}
-
-
-def message_schemas() -> dict[str, dict[str, Any]]:
-    """Return the JSON Schema of each topic's message body, by topic."""
-    bodies: dict[str, type] = INBOUND | {name: topic.body for name, topic in OUTBOUND.items()}
-    return {
-        name: {
-            "$schema": "https://json-schema.org/draft/2020-12/schema",
-            "$id": f"urn:txplatform:schema:{name}",
-            **TypeAdapter[Any](body).json_schema(),
-        }
-        for name, body in bodies.items()
-    }
-
-
-def _asyncapi(schemas: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "asyncapi": "3.0.0",
-        "info": {
-            "title": "txplatform",
-            "version": version("txplatform"),
-            "description": (
-                "Messages are CloudEvents 1.0. Binary mode, structured mode and bare JSON bodies "
-                "are accepted; binary mode is sent. Delivery is at least once, in order per key."
-            ),
-        },
-        "defaultContentType": "application/json",
-        "channels": {
-            topic: {
-                "address": topic,
-                "messages": {
-                    "message": {
-                        "name": topic,
-                        "payload": {"$ref": f"schemas/{topic}.json"},
-                        "bindings": {"kafka": {"key": _KEY}},
-                    }
-                },
-            }
-            for topic in schemas
-        },
-        "operations": {
-            f"{'receive' if topic in INBOUND else 'send'}-{topic}": {
-                "action": "receive" if topic in INBOUND else "send",
-                "channel": {"$ref": f"#/channels/{topic}"},
-            }
-            for topic in schemas
-        },
-    }
 
 
 def main(folder: Path) -> None:

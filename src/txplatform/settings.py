@@ -184,7 +184,7 @@ class Settings(KafkaSettings):
         validate_default=True,
     )
     api_docs: Literal["on", "off"] = Field(
-        default="on", description="off closes /docs and /openapi.json."
+        default="on", description="off closes /docs, /openapi.json, /asyncapi.json and /schemas."
     )
     api_metrics: Literal["on", "off"] = Field(
         default="on", description="off closes /metrics on the port of the API."

@@ -46,6 +46,7 @@ def test_a_purchase_is_decided_as_the_contract_shows(api: RunningApi, account_id
         "balance": {"credit_limit": 500_000, "posted": 0, "pending": 1250, "available": 498_750},
         "ruleset": "default@1",
         "account_version": 2,
+        "kind": "decision",
     }
 
 

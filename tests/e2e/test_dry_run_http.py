@@ -40,6 +40,7 @@ def test_a_dry_run_gives_the_response_that_the_purchase_then_gets_and_records_no
         assert (before[0]["available"], before[1]) == (after[0]["available"], after[1])
         real = client.post(PATH, json=purchase(name, account, amount)).json()
         assert (dry.pop("dry_run"), dry.pop("event_id")) == (True, None)
+        assert (dry.pop("kind"), real.pop("kind")) == ("dry_run", "decision")
         assert dry.pop("authorization_code") is None
         assert dry.pop("account_version") == real.pop("account_version") - 1
         for recorded in ("event_id", "authorization_code", "decided_at"):

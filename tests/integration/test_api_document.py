@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Callable
 from hashlib import sha256
@@ -16,6 +17,7 @@ from pydantic import SecretStr
 from txplatform.api.reference_page import FOLDER
 from txplatform.api_keys import Scope
 from txplatform.bootstrap import create_api
+from txplatform.schema_export import documents
 from txplatform.settings import Settings
 
 
@@ -32,6 +34,11 @@ def _answers(document: dict[str, Any]) -> list[dict[str, Any]]:
         for operation in operations.values()
         for answer in operation["responses"].values()
     ]
+
+
+def _named(document: dict[str, Any], reference: dict[str, str]) -> dict[str, Any]:
+    schema: dict[str, Any] = document["components"]["schemas"][reference["$ref"].rpartition("/")[2]]
+    return schema
 
 
 def test_every_example_fits_its_schema(document: dict[str, Any]) -> None:
@@ -53,9 +60,10 @@ def test_every_json_answer_has_an_example(document: dict[str, Any]) -> None:
     for answer in _answers(document):
         content = answer.get("content", {}).get("application/json")
         if content is not None and content["schema"]:
-            for schema in content["schema"].get("anyOf", [content["schema"]]):
-                name = schema["$ref"].rpartition("/")[2]
-                assert document["components"]["schemas"][name]["examples"], name
+            named = _named(document, content["schema"])
+            members = [_named(document, each) for each in named.get("oneOf", ())]
+            for schema in members or [named]:
+                assert schema["examples"], schema["title"]
 
 
 def test_errors_are_described_as_problems(document: dict[str, Any]) -> None:
@@ -88,12 +96,12 @@ def browser(**settings: str) -> Callable[..., httpx.Response]:
     database_url = SecretStr("postgresql://nowhere/none")
     api = create_api(Settings.model_validate({"database_url": database_url, **settings}))
 
-    async def send(path: str, method: str) -> httpx.Response:
+    async def send(path: str, method: str, headers: dict[str, str]) -> httpx.Response:
         transport = httpx.ASGITransport(app=api)
         async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
-            return await client.request(method, path)
+            return await client.request(method, path, headers=headers)
 
-    return lambda path, method="GET": asyncio.run(send(path, method))
+    return lambda path, method="GET", **headers: asyncio.run(send(path, method, headers))
 
 
 @pytest.fixture(scope="module")
@@ -102,10 +110,13 @@ def browse() -> Callable[..., httpx.Response]:
     return browser()
 
 
+DOCUMENTS = ["/docs", "/docs/index.html", "/openapi.json", "/asyncapi.json", "/schemas"]
+
+
 @pytest.mark.parametrize(
     ("setting", "closed"),
     [
-        ("api_docs", ["/docs", "/docs/index.html", "/openapi.json"]),
+        ("api_docs", DOCUMENTS),
         ("api_metrics", ["/metrics"]),
     ],
 )
@@ -113,7 +124,7 @@ def test_a_setting_closes_the_documents_and_another_one_the_metrics(
     browse: Callable[..., httpx.Response], setting: str, closed: list[str]
 ) -> None:
     closed_off = browser(**{setting: "off"})
-    for path in ["/docs", "/docs/index.html", "/openapi.json", "/metrics", "/livez"]:
+    for path in [*DOCUMENTS, "/metrics", "/livez"]:
         assert browse(path).status_code == 200
         found = closed_off(path)
         assert (found.status_code == 404) is (path in closed), path
@@ -138,6 +149,50 @@ def test_the_page_shows_the_document_and_needs_no_other_host(
         assert browse(f"/{name}").status_code == 200
     assert '"openapi.json"' in browse("/docs/initialize.js").text
     assert browse("/openapi.json").json() == document
+
+
+def test_the_documents_are_served_as_they_are_published(
+    browse: Callable[..., httpx.Response],
+) -> None:
+    """They need no key, and the references between them lead to what is served."""
+    published = {name: json.loads(text) for name, text in documents().items()}
+    for name, document in published.items():
+        response = browse(f"/{name}")
+        kind = "schema+json" if name.startswith("schemas/") else "json"
+        assert response.headers["content-type"] == f"application/{kind}"
+        assert response.json() == document, name
+    listed = browse("/schemas").json()["schemas"]
+    assert [path.removeprefix("/") for path in listed.values()] == [
+        name for name in published if name.startswith("schemas/")
+    ]
+    for channel in published["asyncapi.json"]["channels"].values():
+        payload = channel["messages"]["message"]["payload"]
+        if not channel["address"].endswith(".dlq"):
+            assert browse(f"/{payload['$ref']}").json()["$schema"]
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/asyncapi.json", "/schemas"])
+def test_a_document_that_the_caller_has_is_not_sent_again(
+    browse: Callable[..., httpx.Response], path: str
+) -> None:
+    first = browse(path)
+    tag = first.headers["etag"]
+    assert first.headers["cache-control"] == "public, max-age=3600"
+    for known in (tag, f'"other", W/{tag}', "*"):
+        again = browse(path, "GET", **{"If-None-Match": known})
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["etag"] == tag
+        assert again.headers["cache-control"] == first.headers["cache-control"]
+    assert browse(path, "GET", **{"If-None-Match": '"other"'}).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["nothing.json", "transactions.hold-expired.v1", "..%2Fsettings"])
+def test_a_schema_that_does_not_exist_is_a_problem(
+    browse: Callable[..., httpx.Response], name: str
+) -> None:
+    response = browse(f"/schemas/{name}")
+    assert response.status_code == 404
+    assert response.headers["content-type"] == "application/problem+json"
 
 
 def test_files_that_the_page_does_not_have_are_not_found(

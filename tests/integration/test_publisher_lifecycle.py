@@ -30,6 +30,7 @@ from harness.inbound import settings_for
 from harness.postgres import TestDatabase
 from harness.published import Order, deduped, publishing, read_topic, wait_for_publisher
 from harness.waiting import wait_until
+from txplatform.api.asyncapi import message_schemas
 from txplatform.cli.message_check import check_message
 from txplatform.contracts.messages import PresentmentReceivedMessage
 from txplatform.contracts.outbound import (
@@ -44,7 +45,6 @@ from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.domain.requests import HoldExpiry
 from txplatform.publisher import TOPICS
-from txplatform.schema_export import message_schemas
 
 CLEARED = TransactionCleared.TOPIC
 REVERSED = TransactionReversed.TOPIC

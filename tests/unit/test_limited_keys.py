@@ -52,6 +52,9 @@ ENDPOINTS = {
     "GET /docs": NO_KEY,
     "GET /docs/{name}": NO_KEY,
     "GET /openapi.json": NO_KEY,
+    "GET /asyncapi.json": NO_KEY,
+    "GET /schemas": NO_KEY,
+    "GET /schemas/{name}": NO_KEY,
 }
 """For each endpoint that shows own, tests/e2e/test_limited_keys_http.py has a test."""
 

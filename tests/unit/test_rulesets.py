@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.rule_cases import AccountSeen, buying, codes, judged
-from txplatform.api.openapi import describe_fields
 from txplatform.contracts.countries import COUNTRIES
 from txplatform.contracts.json import NotJsonError
+from txplatform.contracts.json_schemas import complete
 from txplatform.contracts.ruleset_schema import rule_schemas
 from txplatform.contracts.rulesets import (
     InvalidRuleSetError,
@@ -668,7 +668,7 @@ def test_every_rule_has_a_schema_that_its_example_fits() -> None:
         (example,) = schema["examples"]
         jsonschema.validate(example, schema)
         assert rule_to_stored(rule_from_stored(example)).items() >= example.items()
-        describe_fields(schema)
+        complete(schema)
         parameters = [name for name in schema["properties"] if name != "rule"]
         assert all(schema["properties"][name]["description"] for name in parameters)
     assert orjson.dumps(schemas)

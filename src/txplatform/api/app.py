@@ -21,12 +21,12 @@ from txplatform.api import (
     postings,
     probes,
     process_transaction,
-    reference_page,
     rulesets,
     settlement,
     shadowings,
     transactions,
 )
+from txplatform.api.documents import documents_router
 from txplatform.api.exception_handlers import handle_errors_as_problems
 from txplatform.api.openapi import Endpoint, describe
 from txplatform.api.problems import problem_response, stopping_problem
@@ -173,12 +173,7 @@ def assemble_api(services: Services) -> Api:
         app.include_router(metrics.router)
     document = describe(app, ENDPOINTS)
     if services.settings.api_docs == "on":
-        app.include_router(reference_page.router)
-
-        @app.get("/openapi.json", include_in_schema=False)
-        async def openapi() -> dict[str, Any]:
-            return document
-
+        app.include_router(documents_router(document))
     handle_errors_as_problems(app)
     purchases = process_transaction.ProcessTransaction(
         services.decider,

@@ -25,10 +25,9 @@ from txplatform.contracts.clearing_batch import (
     ClearingBatchResponse,
     ClearingItem,
     ClearingItemResponse,
-    FieldProblem,
 )
 from txplatform.contracts.field_problems import InvalidField, InvalidFieldsError, validate
-from txplatform.contracts.problems import ProblemType
+from txplatform.contracts.problems import FieldProblem, ProblemType
 from txplatform.contracts.settlement import PresentmentEvent, clearing_response
 from txplatform.decisions.errors import QueueFullError, StoreUnavailableError
 from txplatform.domain.cause import CommandOrigin
@@ -214,7 +213,7 @@ def _not_a_clearing(
 
 
 def _field_problems(errors: Iterable[Mapping[str, str]]) -> tuple[FieldProblem, ...]:
-    return tuple(FieldProblem(each["pointer"], each["message"]) for each in errors)
+    return tuple(FieldProblem(**each) for each in errors)
 
 
 def _response(

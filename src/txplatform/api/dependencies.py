@@ -21,6 +21,7 @@ from txplatform.api.validation_problems import validation_problem
 from txplatform.api_keys import ApiKey, Scope
 from txplatform.contracts.field_problems import InvalidField
 from txplatform.contracts.fields import BLANK, Identifier, UrlId
+from txplatform.contracts.json_schemas import Documented
 from txplatform.contracts.problems import ProblemType
 from txplatform.decisions.request import AccountView
 from txplatform.domain.cause import CommandOrigin
@@ -51,7 +52,7 @@ RequestTransactionIdPath = Annotated[Identifier, _TRANSACTION_ID]
 """Reads and advices take an id that looks like a card number; a request is refused."""
 
 IfNoneMatch = Annotated[
-    str | None,
+    Annotated[str, Documented(maxLength=1000)] | None,
     Header(description="An earlier `ETag`. If it is current, the response is 304 without a body."),
 ]
 

@@ -8,7 +8,12 @@ from urllib.parse import parse_qsl
 import psycopg
 
 from txplatform.api.validation_problems import validation_problem
-from txplatform.contracts.decision import DecisionResponse, decision_response, dry_run_response
+from txplatform.contracts.decision import (
+    DecisionResponse,
+    DryRunResponse,
+    decision_response,
+    dry_run_response,
+)
 from txplatform.contracts.field_problems import InvalidField
 from txplatform.database_clock import database_time
 from txplatform.domain.account import DecisionContext
@@ -46,7 +51,7 @@ def asks_for_dry_run(query: bytes) -> bool:
 
 def decide_without_recording(
     connection: psycopg.Connection, purchase: Purchase
-) -> DecisionResponse:
+) -> DecisionResponse | DryRunResponse:
     """Decide a purchase, or return the recorded decision if the purchase was decided before.
 
     Raises:

@@ -18,6 +18,7 @@ from txplatform.api.authentication import authorization_header, require_scope
 from txplatform.api.dependencies import AccountIdPath, ServicesOf, requires
 from txplatform.api.lists import (
     Cursor,
+    CursorText,
     documented_account_list,
     documented_list,
     read_opened_account,
@@ -28,7 +29,7 @@ from txplatform.api.services import Services
 from txplatform.api_keys import ApiKey, Scope
 from txplatform.contracts.cursors import Cursors
 from txplatform.contracts.encoding import rfc3339, rfc3339_or_none
-from txplatform.contracts.events import EventResponse, EventsResponse
+from txplatform.contracts.events import MAX_EVENTS, EventResponse, EventsResponse
 from txplatform.decisions.errors import StoreUnavailableError
 from txplatform.domain.ids import AccountId, account_of, account_stream
 from txplatform.eventstore.log import read_log, read_log_of_streams, read_stream
@@ -45,7 +46,7 @@ _STREAM_BATCH = 200
 _LOG = Cursors("events")
 """The cursors of the whole log: the log position of the event before."""
 
-Limit = Annotated[int, Query(ge=1, le=1000, description="The maximum page size.")]
+Limit = Annotated[int, Query(ge=1, le=MAX_EVENTS, description="The maximum page size.")]
 
 
 def event_response(logged: LoggedEvent) -> EventResponse:
@@ -131,10 +132,10 @@ async def stream_events(
     request: Request,
     services: ServicesOf,
     cursor: Annotated[
-        str | None, Query(description="A cursor of `GET /v1/events`, after which to begin.")
+        CursorText | None, Query(description="A cursor of `GET /v1/events`, after which to begin.")
     ] = None,
     last_event_id: Annotated[
-        str | None, Header(description="The last `id` received; overrides `cursor`.")
+        CursorText | None, Header(description="The last `id` received; overrides `cursor`.")
     ] = None,
 ) -> StreamingResponse:
     """Stream the log as Server-Sent Events. The `id` of each event is a cursor for resuming.

@@ -8,12 +8,15 @@ from txplatform.api.dependencies import require_opened
 from txplatform.api.openapi_entries import Responses, documented
 from txplatform.api.services import Services
 from txplatform.contracts.fields import UtcTime
+from txplatform.contracts.json_schemas import Documented
 from txplatform.contracts.problems import ProblemType
+from txplatform.contracts.response_fields import MAX_PAGE
 from txplatform.decisions.request import AccountView
 from txplatform.domain.ids import AccountId
 
+CursorText = Annotated[str, Documented(pattern="^[A-Za-z0-9_-]+$", maxLength=64)]
 Cursor = Annotated[
-    str | None,
+    CursorText | None,
     Query(description="`next_cursor` of an earlier page. Send the same filters with it."),
 ]
 Since = Annotated[
@@ -22,7 +25,7 @@ Since = Annotated[
 Until = Annotated[
     UtcTime | None, Query(description="The end of the recorded times, exclusive, RFC 3339.")
 ]
-Limit = Annotated[int, Query(ge=1, le=500, description="The maximum page size.")]
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="The maximum page size.")]
 
 
 def documented_list(*types: ProblemType) -> Responses:

@@ -9,20 +9,30 @@ Responses = dict[int | str, dict[str, Any]]
 """OpenAPI response entries by HTTP status."""
 
 
-def documented_header(name: str, description: str) -> dict[str, Any]:
-    """Return the OpenAPI entry for a response header."""
-    return {name: {"description": description, "schema": {"type": "string"}}}
+def documented_header(name: str, description: str, **schema: Any) -> dict[str, Any]:
+    """Return the OpenAPI entry for a response header; by default it is a short text."""
+    form = schema or {"type": "string", "maxLength": 200}
+    return {name: {"description": description, "schema": form}}
 
 
 REPLAYED = documented_header(
-    "Idempotency-Replayed", "`true` if this result was already recorded by an earlier request."
+    "Idempotency-Replayed",
+    "`true` if this result was already recorded by an earlier request.",
+    type="string",
+    const="true",
 )
 MONEY_PROBLEMS = (ProblemType.CURRENCY_MISMATCH, ProblemType.BALANCE_OUT_OF_RANGE)
 """The problems of operations that move money."""
 
 _HEADERS = {
     401: documented_header("WWW-Authenticate", "The authentication scheme (RFC 6750)."),
-    503: documented_header("Retry-After", "Seconds to wait before a retry with the same ids."),
+    503: documented_header(
+        "Retry-After",
+        "Seconds to wait before a retry with the same ids.",
+        type="integer",
+        minimum=1,
+        maximum=3600,
+    ),
 }
 _ALWAYS = (
     ProblemType.UNAUTHENTICATED,

@@ -6,7 +6,12 @@ from typing import Any
 
 import orjson
 
-from txplatform.contracts.problems import MEDIA_TYPE, ProblemDetails, ProblemType
+from txplatform.contracts.problems import (
+    MEDIA_TYPE,
+    FieldProblem,
+    ProblemDetails,
+    ProblemType,
+)
 from txplatform.errors import TxPlatformError
 
 RETRY_AFTER_S = 1
@@ -67,7 +72,7 @@ def problem_response(problem: ProblemError, correlation_id: str) -> WrittenRespo
         problem.what,
         problem.next_step,
         correlation_id,
-        [dict(error) for error in problem.errors],
+        [FieldProblem(**error) for error in problem.errors],
     )
     body = orjson.dumps(asdict(details))
     headers = [

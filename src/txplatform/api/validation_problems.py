@@ -9,11 +9,11 @@ from txplatform.contracts.card_numbers import holds_card_number
 from txplatform.contracts.cleaning import plain
 from txplatform.contracts.cursors import InvalidCursorError
 from txplatform.contracts.field_problems import InvalidField
-from txplatform.contracts.problems import ProblemType
+from txplatform.contracts.problems import MAX_FIELD_PROBLEMS, ProblemType
+from txplatform.contracts.response_fields import MAX_POINTER
 from txplatform.contracts.rulesets import InvalidRuleSetError
 from txplatform.domain.commands.outcome import CommandRejectedError, RefusalReason
 
-_MAX_ERRORS = 50
 _LONGEST_NAME = 64
 _STEP = re.compile(r"[^.\[\]]+")
 """A step of a path such as `rules[3].window_minutes`."""
@@ -27,7 +27,7 @@ def validation_problem(fields: Iterable[InvalidField]) -> ProblemError:
         "Correct the fields named in errors; /docs describes each.",
         errors=[
             {"pointer": _pointer(field.location), "message": field.problem}
-            for field in islice(fields, _MAX_ERRORS)
+            for field in islice(fields, MAX_FIELD_PROBLEMS)
         ],
     )
 
@@ -76,7 +76,7 @@ def invalid_rules_problem(error: InvalidRuleSetError) -> ProblemError:
         error.next_step,
         errors=[
             {"pointer": _pointer(_steps(place)), "message": message}
-            for place, _, message in places[:_MAX_ERRORS]
+            for place, _, message in places[:MAX_FIELD_PROBLEMS]
         ],
     )
 
@@ -87,7 +87,7 @@ def _steps(place: str) -> list[str]:
 
 def _pointer(location: Sequence[str | int]) -> str:
     """Return the JSON pointer (RFC 6901) for a location; empty for the whole body."""
-    return "".join(f"/{_name(str(part))}" for part in location)
+    return "".join(f"/{_name(str(part))}" for part in location)[:MAX_POINTER]
 
 
 def _name(part: str) -> str:

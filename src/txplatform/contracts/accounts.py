@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
+from txplatform.contracts import response_fields as out
 from txplatform.contracts.body import RequestBody, with_example
 from txplatform.contracts.fields import (
     BodyIdentifier,
@@ -48,15 +49,15 @@ class BalanceResponse:
         as_of: The time of the read, RFC 3339 UTC.
     """
 
-    account_id: str
-    currency: str
+    account_id: out.AccountId
+    currency: out.CurrencyCode
     status: AccountStatus
-    credit_limit: int
-    posted: int
-    pending: int
-    available: int
-    account_version: int
-    as_of: str
+    credit_limit: out.Amount
+    posted: out.Posted
+    pending: out.Held
+    available: out.Available
+    account_version: out.AccountVersion
+    as_of: out.Time
 
 
 class StatusRequest(RequestBody):
@@ -88,18 +89,19 @@ class StatusResponse:
 
     Attributes:
         status: The operator's status. The effective status in `BalanceResponse` may be stricter.
+        reason_code: The reason of a freeze that has a response code of its own; null for others.
         account_version: The account's version after the change.
         recorded_at: RFC 3339 UTC.
     """
 
-    status_id: str
-    account_id: str
+    status_id: out.BusinessId
+    account_id: out.AccountId
     status: AccountStatus
     reason_code: FreezeReason | None
-    reason: str
-    account_version: int
-    event_id: str
-    recorded_at: str
+    reason: out.Text
+    account_version: out.AccountVersion
+    event_id: out.EventId
+    recorded_at: out.Time
 
 
 def status_response(event: OperatorStatusSet) -> StatusResponse:

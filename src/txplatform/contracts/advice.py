@@ -11,12 +11,16 @@ from typing_extensions import override
 from txplatform.contracts.body import Body
 from txplatform.contracts.card_numbers import holds_card_number
 from txplatform.contracts.cleaning import (
+    CATEGORY_FORM,
+    COUNTRY_FORM,
     CURRENCY_FORM,
+    FREEZE_REASON_FORM,
     MAX_ID,
     MAX_METADATA_KEY,
     MAX_METADATA_KEYS,
     MAX_METADATA_VALUE,
     MAX_TEXT,
+    URL_ID_FORM,
     Cleaner,
     clean_amount,
     clean_code,
@@ -28,9 +32,12 @@ from txplatform.contracts.cleaning import (
     clean_time,
     clean_transaction_id,
 )
+from txplatform.contracts.fields import MetadataForm
 from txplatform.contracts.json import REPEATED, NotJsonError, parse_lenient_json, repeated_keys
+from txplatform.contracts.json_schemas import Documented
 from txplatform.domain.account_command import FlaggedCommand
 from txplatform.domain.flags import Flag
+from txplatform.domain.money import MAX_AMOUNT
 from txplatform.domain.requests import Merchant
 from txplatform.domain.status import FreezeReason
 
@@ -136,15 +143,19 @@ class PresentedMerchant(Body):
     model_config = ConfigDict(extra="ignore")
 
     id: Annotated[
-        str | None, Field(description="The id given by the acquirer.", examples=["m-17"])
+        Annotated[str, Documented(maxLength=MAX_ID)] | None,
+        Field(description="The id given by the acquirer.", examples=["m-17"]),
     ] = None
-    name: Annotated[str | None, Field(examples=["Corner Books"])] = None
+    name: Annotated[
+        Annotated[str, Documented(maxLength=MAX_TEXT)] | None,
+        Field(description="The name on the statement.", examples=["Corner Books"]),
+    ] = None
     category_code: Annotated[
-        str | None,
+        Annotated[str, Documented(pattern=f"^{CATEGORY_FORM}$", maxLength=4)] | None,
         Field(description="ISO 18245 merchant category code.", examples=["5942"]),
     ] = None
     country: Annotated[
-        str | None,
+        Annotated[str, Documented(pattern=f"^{COUNTRY_FORM}$", maxLength=3)] | None,
         Field(description="ISO 3166-1 alpha-3 country code.", examples=["USA"]),
     ] = None
 
@@ -163,13 +174,13 @@ DescribedTime = Annotated[
 ]
 
 DescribedText = Annotated[
-    str | None,
+    Annotated[str, Documented(maxLength=MAX_TEXT)] | None,
     Describes(clean_text),
     Field(description=f"Text for people; cleaned, and cut after {MAX_TEXT} characters."),
 ]
 
 DescribedFreezeReason = Annotated[
-    str | None,
+    Annotated[str, Documented(pattern=f"^{FREEZE_REASON_FORM}$", maxLength=40)] | None,
     Describes(clean_freeze_reason),
     Field(
         description="At most 40 letters, digits and `_` `.` `-`. Of a freeze, "
@@ -180,7 +191,7 @@ DescribedFreezeReason = Annotated[
 ]
 
 DescribedReference = Annotated[
-    str | None,
+    Annotated[str, Documented(maxLength=MAX_ID)] | None,
     Describes(clean_reference),
     Field(
         description=f"An ARN, RRN or order number; cleaned, and cut after {MAX_ID} characters. "
@@ -190,7 +201,7 @@ DescribedReference = Annotated[
 ]
 
 DescribedMetadata = Annotated[
-    dict[str, str] | None,
+    MetadataForm | None,
     Describes(clean_metadata),
     Field(
         description=f"Up to {MAX_METADATA_KEYS} keys of at most {MAX_METADATA_KEY} characters, "
@@ -200,23 +211,27 @@ DescribedMetadata = Annotated[
     ),
 ]
 
-DescribedMerchant = Annotated[PresentedMerchant | None, Describes(clean_merchant)]
+DescribedMerchant = Annotated[
+    PresentedMerchant | None,
+    Describes(clean_merchant),
+    Field(description="The merchant; null or absent if unknown."),
+]
 
 DescribedAmount = Annotated[
-    int | None,
+    Annotated[int, Documented(minimum=0, maximum=MAX_AMOUNT)] | None,
     Describes(clean_amount),
     Field(description="Minor units of `original_currency`.", examples=[1150]),
 ]
 
 DescribedCurrency = Annotated[
-    str | None,
+    Annotated[str, Documented(pattern=f"^{CURRENCY_FORM}$", maxLength=3)] | None,
     Describes(clean_code(CURRENCY_FORM)),
     Field(description="A currency code of three capital letters.", examples=["EUR"]),
 ]
 
 
 DescribedTransactionId = Annotated[
-    str | None,
+    Annotated[str, Documented(pattern=f"^{URL_ID_FORM}$", minLength=1, maxLength=MAX_ID)] | None,
     Describes(clean_transaction_id),
     Field(
         description="Null or absent if the purchase was never authorized. An id that cannot be "

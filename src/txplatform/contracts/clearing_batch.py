@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args
 
+from annotated_types import MaxLen
 from pydantic import Field, JsonValue
 from typing_extensions import override
 
+from txplatform.contracts import response_fields as out
 from txplatform.contracts.advice import DescribedTransactionId
 from txplatform.contracts.body import RequestBody, with_example
 from txplatform.contracts.fields import UrlId
 from txplatform.contracts.json import REPEATED, NotJsonError, parse_lenient_json, repeated_keys
+from txplatform.contracts.problems import MAX_FIELD_PROBLEMS, FieldProblem
 from txplatform.contracts.settlement import ClearingRequest, ClearingResponse
-from txplatform.domain.flags import Flag
 
 MAX_ITEMS = 1000
 
@@ -63,18 +65,6 @@ class ClearingBatchBody(RequestBody):
         return value
 
 
-@dataclass(frozen=True, slots=True)
-class FieldProblem:
-    """An invalid field in an item.
-
-    Attributes:
-        pointer: A JSON pointer into the request body.
-    """
-
-    pointer: str
-    message: str
-
-
 ItemResult = Literal["clean", "waiting", "bad", "retry"]
 
 
@@ -95,13 +85,13 @@ class ClearingItemResponse:
         clearing: The recorded clearing; null if the item is not recorded.
     """
 
-    clearing_id: str | None
+    clearing_id: out.BusinessId | None
     result: ItemResult
-    reason: str | None = None
-    detail: str | None = None
-    field: str | None = None
-    flags: tuple[Flag, ...] = ()
-    errors: tuple[FieldProblem, ...] = ()
+    reason: out.ReasonCode | None = None
+    detail: out.Detail | None = None
+    field: out.FieldName | None = None
+    flags: out.Flags = ()
+    errors: Annotated[tuple[FieldProblem, ...], MaxLen(MAX_FIELD_PROBLEMS)] = ()
     replayed: bool = False
     clearing: ClearingResponse | None = None
 
@@ -118,11 +108,11 @@ class ClearingBatchResponse:
         items: The outcome of each item, in the order of the request.
     """
 
-    clean: int
-    waiting: int
-    bad: int
-    retry: int
-    items: list[ClearingItemResponse]
+    clean: out.Count
+    waiting: out.Count
+    bad: out.Count
+    retry: out.Count
+    items: Annotated[list[ClearingItemResponse], MaxLen(MAX_ITEMS)]
 
     @classmethod
     def of(cls, items: list[ClearingItemResponse]) -> ClearingBatchResponse:

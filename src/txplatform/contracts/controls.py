@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, WithJsonSchema
 
+from txplatform.contracts import response_fields as out
 from txplatform.contracts.body import RequestBody
 from txplatform.contracts.fields import FreeText, Identifier, idempotency_key
 from txplatform.contracts.ruleset_schema import rules_schema
@@ -15,6 +16,11 @@ from txplatform.domain.ids import AccountId
 from txplatform.domain.requests import ControlsChange
 from txplatform.domain.rules.amount_limit import AmountLimit
 from txplatform.domain.rules.category_lists import CategoryDeny
+
+_Rules = Annotated[
+    tuple[dict[str, Any], ...],
+    WithJsonSchema(rules_schema() | {"description": "The account's own rules."}),
+]
 
 
 class ControlsRequest(RequestBody):
@@ -64,13 +70,13 @@ class ControlsResponse:
         recorded_at: RFC 3339 UTC.
     """
 
-    controls_id: str
-    account_id: str
-    rules: tuple[dict[str, Any], ...]
-    reason: str
-    account_version: int
-    event_id: str
-    recorded_at: str
+    controls_id: out.RequestId
+    account_id: out.AccountId
+    rules: _Rules
+    reason: out.Text
+    account_version: out.AccountVersion
+    event_id: out.EventId
+    recorded_at: out.Time
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +88,10 @@ class ControlsInForce:
         as_of: The time of the read, RFC 3339 UTC.
     """
 
-    account_id: str
-    rules: tuple[dict[str, Any], ...]
-    account_version: int
-    as_of: str
+    account_id: out.AccountId
+    rules: _Rules
+    account_version: out.AccountVersion
+    as_of: out.Time
 
 
 def controls_response(event: ControlsChanged) -> ControlsResponse:

@@ -1,7 +1,11 @@
 """The response to `GET /v1/currencies`."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from annotated_types import MaxLen
+
+from txplatform.contracts import response_fields as out
 from txplatform.domain.currencies import Currency
 
 
@@ -13,5 +17,5 @@ class CurrenciesResponse:
         next_cursor: The cursor for the next page; null on the last page.
     """
 
-    items: list[Currency]
-    next_cursor: str | None
+    items: Annotated[list[Currency], MaxLen(out.MAX_PAGE)]
+    next_cursor: out.Cursor | None

@@ -4,52 +4,72 @@ A response is made from the stored event, so a repeated request gets the same re
 """
 
 from dataclasses import dataclass
-from typing import Literal, assert_never
+from typing import Annotated, Literal, assert_never
 
+from pydantic import Field
+from typing_extensions import TypeAliasType
+
+from txplatform.contracts import response_fields as out
 from txplatform.contracts.encoding import rfc3339
+from txplatform.contracts.json_schemas import tagged_by
 from txplatform.contracts.same_fields import from_same_fields
 from txplatform.domain.events import AuthorizationApproved, AuthorizationDeclined
 from txplatform.domain.money import Balance
-from txplatform.domain.reasons import Reason
 
 Decision = AuthorizationApproved | AuthorizationDeclined
 """The events that record a decision on a purchase."""
 
 
 @dataclass(slots=True)  # not frozen: every decision creates one, and freezing triples the cost
-class DecisionResponse:
-    """The decision on a purchase.
+class DecisionFields:
+    """The fields that a decision, a dry run and the published message share.
 
     Attributes:
         response_code: ISO 8583:1987 field 39; for a decline, the code of the first reason.
         authorization_code: Six characters; null for a decline.
-        reasons: The reasons of all rules that refused, most important first.
         balance: The balance after the decision, minor units; null if the account was never opened.
         ruleset: The id of the rule set in force.
         account_version: The account's version after the decision.
         decided_at: RFC 3339 UTC.
     """
 
-    transaction_id: str
-    account_id: str
-    decision: Literal["approved", "declined"]
-    response_code: str
-    authorization_code: str | None
-    reasons: tuple[Reason, ...]
-    amount: int
-    currency: str
+    transaction_id: out.TransactionId
+    account_id: out.AccountId
+    decision: out.Decided
+    response_code: out.ResponseCode
+    authorization_code: out.AuthorizationCode | None
+    reasons: out.Reasons
+    amount: out.Amount
+    currency: out.CurrencyCode
     balance: Balance | None
-    ruleset: str
-    account_version: int
-    event_id: str
-    decided_at: str
+    ruleset: out.RuleSetId
+    account_version: out.AccountVersion
+    event_id: out.EventId
+    decided_at: out.Time
 
 
 @dataclass(slots=True)
-class DryRunResponse(DecisionResponse):
+class DecisionResponse(DecisionFields):
+    """The decision on a purchase.
+
+    Attributes:
+        kind: Tells a decision from a dry run.
+        response_code: ISO 8583:1987 field 39; for a decline, the code of the first reason.
+        authorization_code: Six characters; null for a decline.
+        balance: The balance after the decision, minor units; null if the account was never opened.
+        ruleset: The id of the rule set in force.
+        account_version: The account's version after the decision.
+    """
+
+    kind: Literal["decision"]
+
+
+@dataclass(slots=True)
+class DryRunResponse(DecisionFields):
     """The decision that a purchase would get now. Nothing is recorded or held.
 
     Attributes:
+        kind: Tells a dry run from a decision.
         authorization_code: Null, because no code is issued.
         balance: The balance after the purchase, minor units; null if the account was never opened.
         account_version: The version of the account that was evaluated.
@@ -57,9 +77,21 @@ class DryRunResponse(DecisionResponse):
         decided_at: RFC 3339 UTC.
     """
 
-    authorization_code: None
-    event_id: None  # type: ignore[assignment]  # the one field that cannot be narrowed
+    event_id: out.EventId | None  # type: ignore[assignment]  # never recorded, so always None
     dry_run: Literal[True]
+    kind: Literal["dry_run"]
+
+
+ProcessTransactionResponse = TypeAliasType(
+    "ProcessTransactionResponse",
+    Annotated[
+        DecisionResponse | DryRunResponse,
+        Field(
+            description="The decision; with `dry_run=true`, the one that would be made.",
+            json_schema_extra=tagged_by("kind"),
+        ),
+    ],
+)
 
 
 def dry_run_response(event: Decision) -> DryRunResponse:
@@ -71,12 +103,13 @@ def dry_run_response(event: Decision) -> DryRunResponse:
         account_version=event.originator_version - 1,
         event_id=None,
         dry_run=True,
+        kind="dry_run",
     )
 
 
 def decision_response(event: Decision) -> DecisionResponse:
     """Return the response for a decision."""
-    decided: tuple[Literal["approved", "declined"], str | None, tuple[Reason, ...]]
+    decided: tuple[Literal["approved", "declined"], str | None, out.Reasons]
     match event:
         case AuthorizationApproved():
             decided = "approved", event.authorization_code, ()
@@ -100,4 +133,5 @@ def decision_response(event: Decision) -> DecisionResponse:
         account_version=event.originator_version,
         event_id=event.event_id,
         decided_at=rfc3339(event.timestamp),
+        kind="decision",
     )

@@ -5,14 +5,42 @@ from inspect import cleandoc
 from typing import Annotated, Any
 
 import msgspec
+from annotated_types import MaxLen
 from pydantic import WithJsonSchema
 
+from txplatform.contracts import response_fields as out
+from txplatform.contracts.cleaning import MAX_TEXT
+from txplatform.contracts.json_schemas import JsonSchema, tagged_union
 from txplatform.domain.cause import Cause
+from txplatform.domain.money import MAX_EXACT
+
+MAX_EVENTS = 1000
+"""The most events of a page."""
 
 _, _CAUSES = msgspec.json.schema_components([Cause])
-_CAUSE_SCHEMA: dict[str, Any] = {
-    "anyOf": [{**each, "description": cleandoc(each["description"])} for each in _CAUSES.values()]
+_BOUNDS: dict[str, JsonSchema] = {
+    "id": {"maxLength": 64},
+    "name": {"maxLength": MAX_TEXT},
+    "topic": {"maxLength": out.MAX_TOPIC},
+    "partition": {"minimum": 0, "maximum": 2**31 - 1},
+    "offset": {"minimum": 0, "maximum": MAX_EXACT},
 }
+
+
+def _cause(schema: JsonSchema) -> JsonSchema:
+    """Complete the schema of a kind of cause, which msgspec makes without bounds."""
+    properties = {name: each | _BOUNDS.get(name, {}) for name, each in schema["properties"].items()}
+    (kind,) = properties["kind"]["enum"]
+    return {
+        **schema,
+        "description": cleandoc(schema["description"]),
+        "properties": properties | {"kind": {"type": "string", "const": kind}},
+    }
+
+
+CAUSE_SCHEMA = tagged_union(
+    "Cause", "The cause of an event.", "kind", map(_cause, _CAUSES.values())
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +58,16 @@ class EventResponse:
         data: The fields specific to this type of event.
     """
 
-    cursor: str
-    event_id: str
-    type: str
-    account_id: str
-    account_version: int
-    business_time: str | None
-    decided_at: str
-    recorded_at: str
-    traceparent: str
-    caused_by: Annotated[dict[str, Any], WithJsonSchema(_CAUSE_SCHEMA)]
+    cursor: out.Cursor
+    event_id: out.EventId
+    type: out.EventName
+    account_id: out.AccountId
+    account_version: out.AccountVersion
+    business_time: out.Time | None
+    decided_at: out.Time
+    recorded_at: out.Time
+    traceparent: out.Traceparent
+    caused_by: Annotated[dict[str, Any], WithJsonSchema(CAUSE_SCHEMA)]
     data: dict[str, Any]
 
 
@@ -51,5 +79,5 @@ class EventsResponse:
         next_cursor: The cursor for the next page; never null, since more events may follow.
     """
 
-    items: list[EventResponse]
-    next_cursor: str
+    items: Annotated[list[EventResponse], MaxLen(MAX_EVENTS)]
+    next_cursor: out.Cursor

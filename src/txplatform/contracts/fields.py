@@ -26,8 +26,9 @@ from txplatform.contracts.cleaning import (
     plain,
     read_time,
 )
+from txplatform.contracts.json_schemas import Documented
 from txplatform.domain.currencies import CURRENCIES
-from txplatform.domain.money import MAX_AMOUNT
+from txplatform.domain.money import MAX_AMOUNT, MAX_BALANCE
 
 BLANK = " "
 """It may surround an id, but is not part of it."""
@@ -135,6 +136,7 @@ UrlId = Annotated[
     str,
     StringConstraints(strict=True, pattern=_URL_ID),
     AfterValidator(_url_id),
+    Documented(pattern=f"^{URL_ID_FORM}$", maxLength=MAX_ID),
     Field(description="Letters, digits and `.` `_` `:` `-`.", examples=["acc-1"]),
 ]
 """The form of an id that stands in a URL. Surrounding blanks are not part of an id."""
@@ -143,6 +145,7 @@ BodyId = Annotated[
     str,
     StringConstraints(strict=True, min_length=1),
     AfterValidator(_body_id),
+    Documented(maxLength=MAX_ID),
     Field(description=f"1 to {MAX_ID} printable characters.", examples=["2026/11/INV 0042"]),
 ]
 """The form of an id that stands only in bodies."""
@@ -168,12 +171,14 @@ CurrencyCode = Annotated[
     str,
     StringConstraints(strict=True, strip_whitespace=True, pattern=_ALPHA_3),
     _one_of(CURRENCIES, "an ISO 4217 currency code"),
+    Documented(maxLength=3),
     Field(description="ISO 4217 currency code.", examples=["USD"]),
 ]
 
 OriginalCurrencyCode = Annotated[
     str,
     StringConstraints(strict=True, strip_whitespace=True, pattern=_ALPHA_3),
+    Documented(maxLength=3),
     Field(description="A currency code of three capital letters.", examples=["EUR"]),
 ]
 """A well-formed code. It need not be listed, since merchants still use withdrawn currencies."""
@@ -182,6 +187,7 @@ MerchantName = Annotated[
     str,
     StringConstraints(strict=True),
     AfterValidator(_merchant_name),
+    Documented(minLength=1, maxLength=MAX_TEXT),
     Field(description=f"Cleaned, and cut after {MAX_TEXT} characters.", examples=["Corner Books"]),
 ]
 
@@ -189,6 +195,7 @@ MerchantId = Annotated[
     str,
     StringConstraints(strict=True),
     AfterValidator(_merchant_id),
+    Documented(maxLength=MAX_ID),
     Field(description="The id given by the acquirer, cleaned.", examples=["m-17"]),
 ]
 """Not checked for card numbers, because numeric acceptor ids look like them."""
@@ -196,6 +203,7 @@ MerchantId = Annotated[
 CountryCode = Annotated[
     str,
     StringConstraints(strict=True, strip_whitespace=True, pattern=_ALPHA_3),
+    Documented(maxLength=3),
     Field(description="ISO 3166-1 alpha-3 country code.", examples=["USA"]),
 ]
 """A well-formed code. It need not be listed, since card schemes use codes of their own."""
@@ -203,6 +211,7 @@ CountryCode = Annotated[
 CategoryCode = Annotated[
     str,
     StringConstraints(strict=True, strip_whitespace=True, pattern=_CATEGORY),
+    Documented(maxLength=4),
     Field(description="ISO 18245 merchant category code.", examples=["5942"]),
 ]
 
@@ -225,7 +234,7 @@ CreditLimit = Annotated[int, _amount(0, 500000)]
 
 OpeningBalance = Annotated[
     int,
-    null_as(0, int),
+    null_as(0, Annotated[int, Field(ge=-MAX_BALANCE, le=MAX_BALANCE)]),
     Field(
         strict=True,
         description="What is owed at the opening, minor units; negative after an overpayment. "
@@ -234,8 +243,16 @@ OpeningBalance = Annotated[
     ),
 ]
 
-Version = Annotated[int, Field(strict=True, ge=1, le=2**53 - 1, examples=[3])]
-"""The accounts team's version number for a limit or status. The opening has version 0."""
+Version = Annotated[
+    int,
+    Field(
+        strict=True,
+        ge=1,
+        le=2**53 - 1,
+        description="The sender's version number; the newest counts. The opening has version 0.",
+        examples=[3],
+    ),
+]
 
 FreeText = Annotated[
     str,
@@ -248,12 +265,22 @@ Reference = Annotated[
     str,
     StringConstraints(strict=True),
     AfterValidator(_reference),
+    Documented(maxLength=MAX_ID),
     Field(description="An order number, ARN or RRN; not compared in repeats.", examples=["o-77"]),
 ]
 
+MetadataForm = Annotated[
+    dict[
+        Annotated[str, Field(min_length=1, max_length=MAX_METADATA_KEY)],
+        Annotated[str, Field(max_length=MAX_METADATA_VALUE)],
+    ],
+    Field(max_length=MAX_METADATA_KEYS),
+]
+"""The form of metadata; `Metadata` and `DescribedMetadata` say what happens to other forms."""
+
 Metadata = Annotated[
     dict[str, str] | None,
-    BeforeValidator(_metadata, json_schema_input_type=dict[str, str] | None),
+    BeforeValidator(_metadata, json_schema_input_type=MetadataForm | None),
     Field(
         description=f"Up to {MAX_METADATA_KEYS} keys with text, not for personal data; "
         "not compared in repeats.",

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, assert_never
 
 from pydantic import Field
 
+from txplatform.contracts import response_fields as out
 from txplatform.contracts.advice import (
     AdviceRequest,
     DescribedMetadata,
@@ -20,9 +21,7 @@ from txplatform.domain.events import (
     AuthorizationReversed,
     IncrementDeclined,
 )
-from txplatform.domain.flags import Flag
 from txplatform.domain.money import Balance
-from txplatform.domain.reasons import Reason
 
 
 class IncrementRequest(RequestBody):
@@ -50,19 +49,19 @@ class IncrementResponse:
         decided_at: RFC 3339 UTC.
     """
 
-    increment_id: str
-    transaction_id: str
-    account_id: str
-    decision: Literal["approved", "declined"]
-    response_code: str
-    reasons: tuple[Reason, ...]
-    amount: int
+    increment_id: out.BusinessId
+    transaction_id: out.TransactionId
+    account_id: out.AccountId
+    decision: out.Decided
+    response_code: out.ResponseCode
+    reasons: out.Reasons
+    amount: out.Amount
     balance: Balance | None
-    ruleset: str
-    expires_at: str | None
-    account_version: int
-    event_id: str
-    decided_at: str
+    ruleset: out.RuleSetId
+    expires_at: out.Time | None
+    account_version: out.AccountVersion
+    event_id: out.EventId
+    decided_at: out.Time
 
 
 def increment_response(event: AuthorizationIncremented | IncrementDeclined) -> IncrementResponse:
@@ -115,20 +114,20 @@ class ReversalResponse:
         recorded_at: RFC 3339 UTC.
     """
 
-    reversal_id: str
-    account_id: str
-    transaction_id: str
-    amount: int | None
+    reversal_id: out.BusinessId
+    account_id: out.AccountId
+    transaction_id: out.TransactionId
+    amount: out.Amount | None
     status: Literal["applied"]
-    released: int
-    flags: tuple[Flag, ...]
-    differing_fields: tuple[str, ...]
-    reference: str | None
-    metadata: dict[str, str] | None
+    released: out.Held
+    flags: out.Flags
+    differing_fields: out.DifferingFields
+    reference: out.Reference | None
+    metadata: out.Metadata | None
     balance: Balance | None
-    account_version: int
-    event_id: str
-    recorded_at: str
+    account_version: out.AccountVersion
+    event_id: out.EventId
+    recorded_at: out.Time
 
 
 def reversal_response(

@@ -3,6 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
+
+from annotated_types import MaxLen
+
+from txplatform.contracts import response_fields as out
+from txplatform.domain.flags import Flag
 
 
 class MessageStatus(StrEnum):
@@ -41,26 +47,26 @@ class InboundMessageResponse:
         resolution: The operator's reason for discarding the message.
     """
 
-    id: int
-    cluster_id: str
-    topic: str
-    partition: int
-    offset: int
+    id: out.Number
+    cluster_id: out.ClusterId
+    topic: out.TopicName
+    partition: out.Number
+    offset: out.Number
     sent_at: datetime | None
     received_at: datetime
-    traceparent: str
-    account_id: str | None
-    business_key: str | None
+    traceparent: out.Traceparent
+    account_id: out.AccountId | None
+    business_key: out.BusinessKey | None
     status: MessageStatus
-    reason: str | None
-    detail: str | None
-    event_id: str | None
-    account_version: int | None
-    flags: list[str]
+    reason: out.ReasonCode | None
+    detail: out.Detail | None
+    event_id: out.EventId | None
+    account_version: out.AccountVersion | None
+    flags: Annotated[list[out.ReasonCode], MaxLen(len(Flag))]
     withheld: bool
     resolved_at: datetime | None
-    resolved_by: str | None
-    resolution: str | None
+    resolved_by: out.Author | None
+    resolution: out.Text | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,5 +77,5 @@ class InboundMessagesResponse:
         next_cursor: The cursor for the next page; never null, since more messages may follow.
     """
 
-    items: list[InboundMessageResponse]
-    next_cursor: str
+    items: Annotated[list[InboundMessageResponse], MaxLen(out.MAX_PAGE)]
+    next_cursor: out.Cursor

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from txplatform.contracts import response_fields as out
 from txplatform.contracts.body import RequestBody, with_example
 from txplatform.contracts.fields import FreeText, null_as
 from txplatform.contracts.messages import INBOUND
@@ -16,7 +17,11 @@ def _is_read(topic: str) -> str:
     return topic
 
 
-TopicName = Annotated[str, AfterValidator(_is_read), Field(json_schema_extra={"enum": [*INBOUND]})]
+TopicName = Annotated[
+    str,
+    AfterValidator(_is_read),
+    Field(description="The name of an inbound topic.", json_schema_extra={"enum": [*INBOUND]}),
+]
 """The name of an inbound topic."""
 
 
@@ -55,6 +60,6 @@ class RetryResponse:
         next_after_id: The `after_id` with which to go on; null if all messages were tried.
     """
 
-    settled: int
-    parked: int
-    next_after_id: int | None
+    settled: out.Count
+    parked: out.Count
+    next_after_id: out.Number | None

@@ -8,7 +8,8 @@ its command. Only `TransactionDecisioned` is encoded directly from the event's s
 from dataclasses import dataclass
 from typing import ClassVar, assert_never
 
-from txplatform.contracts.decision import DecisionResponse
+from txplatform.contracts import response_fields as out
+from txplatform.contracts.decision import DecisionFields
 from txplatform.contracts.encoding import rfc3339_or_none
 from txplatform.contracts.holds import IncrementResponse, increment_response
 from txplatform.contracts.same_fields import from_event, from_same_fields
@@ -22,16 +23,16 @@ from txplatform.domain.events import (
     PurchaseCleared,
     PurchaseRefunded,
 )
-from txplatform.domain.flags import Flag
 from txplatform.domain.money import Balance
 from txplatform.domain.requests import Merchant
 
 
 @dataclass(slots=True)
-class TransactionDecisioned(DecisionResponse):
+class TransactionDecisioned(DecisionFields):
     """`transactions.transaction-decisioned.v1`: a decision, with details of the purchase.
 
     Attributes:
+        balance: The balance after the decision, minor units; null if the account was never opened.
         merchant: The merchant where the card was used.
         occurred_at: The merchant's timestamp, RFC 3339 UTC; null if the request had none.
         reference: As sent; null if the request had none.
@@ -43,10 +44,10 @@ class TransactionDecisioned(DecisionResponse):
     TOPIC: ClassVar[str] = "transactions.transaction-decisioned.v1"
 
     merchant: Merchant
-    occurred_at: str | None
-    reference: str | None
-    metadata: dict[str, str] | None
-    held: int
+    occurred_at: out.Time | None
+    reference: out.Reference | None
+    metadata: out.Metadata | None
+    held: out.Held
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +55,13 @@ class AuthorizationIncrement(IncrementResponse):
     """`transactions.authorization-incremented.v1`: a decision on an increment.
 
     Attributes:
+        balance: The balance after the decision, minor units; null if the account was never opened.
         held: The amount added to the hold, minor units: 0 for a decline.
     """
 
     TOPIC: ClassVar[str] = "transactions.authorization-incremented.v1"
 
-    held: int
+    held: out.Held
 
 
 def authorization_increment(
@@ -81,6 +83,7 @@ class TransactionCleared:
     Attributes:
         transaction_id: The purchase's id; null if the purchase was never authorized. A correction
             has that of the clearing or credit that it takes back.
+        merchant: The merchant where the card was used; null if unknown.
         direction: `debit` for a clearing; for a correction, the opposite of its original's.
         reverses_clearing_id: The id of the presentment that is taken back; null for a clearing.
         amount: The change in the amount owed, minor units of `currency`; negative for the
@@ -98,28 +101,28 @@ class TransactionCleared:
 
     TOPIC: ClassVar[str] = "transactions.transaction-cleared.v1"
 
-    clearing_id: str
-    account_id: str
-    transaction_id: str | None
+    clearing_id: out.BusinessId
+    account_id: out.AccountId
+    transaction_id: out.TransactionId | None
     direction: Direction
-    reverses_clearing_id: str | None
-    amount: int
-    currency: str
-    posted_change: int
+    reverses_clearing_id: out.BusinessId | None
+    amount: out.SignedAmount
+    currency: out.CurrencyCode
+    posted_change: out.SignedAmount
     final: bool
-    released: int
-    flags: tuple[Flag, ...]
+    released: out.Held
+    flags: out.Flags
     balance: Balance
     merchant: Merchant | None
-    original_amount: int | None
-    original_currency: str | None
-    occurred_at: str | None
-    presented_at: str | None
-    reference: str | None
-    metadata: dict[str, str] | None
-    account_version: int
-    event_id: str
-    recorded_at: str
+    original_amount: out.Amount | None
+    original_currency: out.CurrencyCode | None
+    occurred_at: out.Time | None
+    presented_at: out.Time | None
+    reference: out.Reference | None
+    metadata: out.Metadata | None
+    account_version: out.AccountVersion
+    event_id: out.EventId
+    recorded_at: out.Time
 
 
 def transaction_cleared(event: PurchaseCleared | ClearingCorrected) -> TransactionCleared:
@@ -157,6 +160,7 @@ class TransactionRefunded:
         transaction_id: The purchase's id; null if the refund names no purchase.
         amount: Minor units of `currency`, never negative.
         posted_change: The change in the amount owed, minor units; always `-amount`.
+        merchant: The merchant that refunded; null if unknown.
         flags: Unusual circumstances, and flaws of the description. They never prevent posting.
         balance: The balance after the refund, minor units.
         occurred_at: When the refund was made, RFC 3339 UTC; null if unknown.
@@ -167,24 +171,24 @@ class TransactionRefunded:
 
     TOPIC: ClassVar[str] = "transactions.transaction-refunded.v1"
 
-    refund_id: str
-    account_id: str
-    transaction_id: str | None
-    amount: int
-    currency: str
-    posted_change: int
-    flags: tuple[Flag, ...]
+    refund_id: out.BusinessId
+    account_id: out.AccountId
+    transaction_id: out.TransactionId | None
+    amount: out.Amount
+    currency: out.CurrencyCode
+    posted_change: out.SignedAmount
+    flags: out.Flags
     balance: Balance
     merchant: Merchant | None
-    original_amount: int | None
-    original_currency: str | None
-    occurred_at: str | None
-    presented_at: str | None
-    reference: str | None
-    metadata: dict[str, str] | None
-    account_version: int
-    event_id: str
-    recorded_at: str
+    original_amount: out.Amount | None
+    original_currency: out.CurrencyCode | None
+    occurred_at: out.Time | None
+    presented_at: out.Time | None
+    reference: out.Reference | None
+    metadata: out.Metadata | None
+    account_version: out.AccountVersion
+    event_id: out.EventId
+    recorded_at: out.Time
 
 
 def transaction_refunded(event: PurchaseRefunded) -> TransactionRefunded:
@@ -214,19 +218,19 @@ class TransactionReversed:
 
     TOPIC: ClassVar[str] = "transactions.transaction-reversed.v1"
 
-    reversal_id: str
-    account_id: str
-    transaction_id: str
-    amount: int | None
-    released: int
-    flags: tuple[Flag, ...]
+    reversal_id: out.BusinessId
+    account_id: out.AccountId
+    transaction_id: out.TransactionId
+    amount: out.Amount | None
+    released: out.Held
+    flags: out.Flags
     balance: Balance | None
-    occurred_at: str | None
-    reference: str | None
-    metadata: dict[str, str] | None
-    account_version: int
-    event_id: str
-    recorded_at: str
+    occurred_at: out.Time | None
+    reference: out.Reference | None
+    metadata: out.Metadata | None
+    account_version: out.AccountVersion
+    event_id: out.EventId
+    recorded_at: out.Time
 
 
 def transaction_reversed(event: AuthorizationReversed) -> TransactionReversed:
@@ -249,13 +253,13 @@ class TransactionHoldExpired:
 
     TOPIC: ClassVar[str] = "transactions.hold-expired.v1"
 
-    transaction_id: str
-    account_id: str
-    released: int
+    transaction_id: out.TransactionId
+    account_id: out.AccountId
+    released: out.Held
     balance: Balance
-    account_version: int
-    event_id: str
-    recorded_at: str
+    account_version: out.AccountVersion
+    event_id: out.EventId
+    recorded_at: out.Time
 
 
 def hold_expired(event: HoldExpired) -> TransactionHoldExpired:

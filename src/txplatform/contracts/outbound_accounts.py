@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from txplatform.contracts import response_fields as out
 from txplatform.contracts.encoding import rfc3339_or_none
 from txplatform.contracts.same_fields import from_event
 from txplatform.domain.events import AccountOpened, PaymentReceived, PaymentReturned
-from txplatform.domain.flags import Flag
 from txplatform.domain.money import Balance
 
 
@@ -27,16 +27,16 @@ class AccountOpening:
 
     TOPIC: ClassVar[str] = "transactions.account-opened.v1"
 
-    account_id: str
-    currency: str
-    credit_limit: int
-    posted_change: int
-    flags: tuple[Flag, ...]
+    account_id: out.AccountId
+    currency: out.CurrencyCode
+    credit_limit: out.Amount
+    posted_change: out.SignedAmount
+    flags: out.Flags
     balance: Balance
-    opened_at: str | None
-    account_version: int
-    event_id: str
-    recorded_at: str
+    opened_at: out.Time | None
+    account_version: out.AccountVersion
+    event_id: out.EventId
+    recorded_at: out.Time
 
 
 def account_opening(event: AccountOpened) -> AccountOpening:
@@ -67,21 +67,21 @@ class PaymentApplied:
 
     TOPIC: ClassVar[str] = "transactions.payment-applied.v1"
 
-    payment_id: str
-    account_id: str
-    amount: int
-    currency: str
-    posted_change: int
-    flags: tuple[Flag, ...]
+    payment_id: out.BusinessId
+    account_id: out.AccountId
+    amount: out.Amount
+    currency: out.CurrencyCode
+    posted_change: out.SignedAmount
+    flags: out.Flags
     balance: Balance
-    original_amount: int | None
-    original_currency: str | None
-    submitted_at: str | None
-    reference: str | None
-    metadata: dict[str, str] | None
-    account_version: int
-    event_id: str
-    recorded_at: str
+    original_amount: out.Amount | None
+    original_currency: out.CurrencyCode | None
+    submitted_at: out.Time | None
+    reference: out.Reference | None
+    metadata: out.Metadata | None
+    account_version: out.AccountVersion
+    event_id: out.EventId
+    recorded_at: out.Time
 
 
 def payment_applied(event: PaymentReceived) -> PaymentApplied:
@@ -111,18 +111,18 @@ class ReturnedPayment:
 
     TOPIC: ClassVar[str] = "transactions.payment-returned.v1"
 
-    payment_id: str
-    account_id: str
-    amount: int
-    currency: str
-    posted_change: int
-    reason: str | None
-    flags: tuple[Flag, ...]
+    payment_id: out.BusinessId
+    account_id: out.AccountId
+    amount: out.Amount
+    currency: out.CurrencyCode
+    posted_change: out.SignedAmount
+    reason: out.Text | None
+    flags: out.Flags
     balance: Balance
-    returned_at: str | None
-    account_version: int
-    event_id: str
-    recorded_at: str
+    returned_at: out.Time | None
+    account_version: out.AccountVersion
+    event_id: out.EventId
+    recorded_at: out.Time
 
 
 def returned_payment(event: PaymentReturned) -> ReturnedPayment:

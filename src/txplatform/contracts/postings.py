@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
-from txplatform.domain.flags import Flag
-from txplatform.domain.ids import TransactionId
+from annotated_types import MaxLen
+
+from txplatform.contracts import response_fields as out
 
 
 class PostingKind(StrEnum):
@@ -34,15 +36,15 @@ class PostingResponse:
         occurred_at: The business time that the sender gave, UTC; null if it gave none.
     """
 
-    posting_id: str
+    posting_id: out.EventId
     kind: PostingKind
-    amount: int
-    currency: str
-    transaction_id: TransactionId | None
-    business_id: str
-    reference: str | None
-    flags: tuple[Flag, ...]
-    account_version: int
+    amount: out.SignedAmount
+    currency: out.CurrencyCode
+    transaction_id: out.TransactionId | None
+    business_id: out.BusinessId
+    reference: out.Reference | None
+    flags: out.Flags
+    account_version: out.AccountVersion
     recorded_at: datetime
     occurred_at: datetime | None
 
@@ -60,7 +62,7 @@ class PostingsResponse:
             same version, and leave out newer postings.
     """
 
-    items: list[PostingResponse]
-    next_cursor: str | None
-    posted: int
-    as_of_version: int
+    items: Annotated[list[PostingResponse], MaxLen(out.MAX_PAGE)]
+    next_cursor: out.Cursor | None
+    posted: out.Posted
+    as_of_version: out.AccountVersion

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from txplatform.contracts import response_fields as out
+
 
 @dataclass(frozen=True, slots=True)
 class ProbeResponse:
@@ -12,5 +14,5 @@ class ProbeResponse:
             empty if there is none.
     """
 
-    status: str
-    detail: str
+    status: out.Text
+    detail: out.Detail

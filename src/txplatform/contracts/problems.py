@@ -2,8 +2,16 @@
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Annotated
+
+from annotated_types import MaxLen
+
+from txplatform.contracts import response_fields as out
 
 MEDIA_TYPE = "application/problem+json"
+
+MAX_FIELD_PROBLEMS = 50
+"""The most invalid fields that a response lists."""
 
 
 class ProblemType(Enum):
@@ -59,6 +67,20 @@ class ProblemType(Enum):
         self.title = title
 
 
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """An invalid field.
+
+    Attributes:
+        pointer: A JSON pointer into the request body; empty for the whole body. It is cut after
+            1,000 characters.
+        message: What is wrong with the field, without its value.
+    """
+
+    pointer: out.Pointer
+    message: out.Sentence
+
+
 @dataclass(frozen=True)
 class ProblemDetails:
     """The body of every error (RFC 9457).
@@ -67,14 +89,14 @@ class ProblemDetails:
         type: The stable name of the problem type.
         detail: The fault and its cause.
         next_step: The recommended next step for the caller.
-        errors: One entry per invalid field: its `pointer` (a JSON pointer) and a `message`.
+        errors: One entry for each of the first invalid fields.
         correlation_id: The id to search for in the service's logs.
     """
 
-    type: str
-    title: str
-    status: int
-    detail: str
-    next_step: str
-    correlation_id: str
-    errors: list[dict[str, str]] = field(default_factory=list)
+    type: out.Text
+    title: out.Text
+    status: out.HttpStatus
+    detail: out.Detail
+    next_step: out.Detail
+    correlation_id: out.TraceId
+    errors: Annotated[list[FieldProblem], MaxLen(MAX_FIELD_PROBLEMS)] = field(default_factory=list)

@@ -55,7 +55,15 @@ class InvalidRuleSetError(TxPlatformError):
 
 @dataclasses.dataclass(frozen=True)
 class RuleSetForm:
-    """A rule set, identified by its name and version."""
+    """A rule set, identified by its name and version.
+
+    Attributes:
+        name: Lower case letters, digits and hyphens.
+        version: Counted from 1; every change is a new version.
+        description: One line about the rule set.
+        hold_days: Days after which holds expire.
+        rules: In order of evaluation. A decline lists reasons with the same code in this order.
+    """
 
     name: str
     version: int

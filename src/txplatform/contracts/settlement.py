@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, assert_never
 
 from pydantic import Field
 
+from txplatform.contracts import response_fields as out
 from txplatform.contracts.advice import (
     AdviceRequest,
     DescribedAmount,
@@ -30,7 +31,6 @@ from txplatform.domain.events import (
     PurchaseRefunded,
     RefundWaiting,
 )
-from txplatform.domain.flags import Flag
 from txplatform.domain.money import Balance
 
 PresentmentEvent = (
@@ -81,24 +81,24 @@ class ClearingResponse:
         recorded_at: RFC 3339 UTC.
     """
 
-    clearing_id: str
-    account_id: str
-    transaction_id: str | None
+    clearing_id: out.BusinessId
+    account_id: out.AccountId
+    transaction_id: out.TransactionId | None
     direction: Direction
-    reverses_clearing_id: str | None
-    amount: int
-    currency: str
+    reverses_clearing_id: out.BusinessId | None
+    amount: out.Amount
+    currency: out.CurrencyCode
     final: bool
     status: Literal["applied", "waiting"]
-    released: int
-    flags: tuple[Flag, ...]
-    differing_fields: tuple[str, ...]
-    reference: str | None
-    metadata: dict[str, str] | None
+    released: out.Held
+    flags: out.Flags
+    differing_fields: out.DifferingFields
+    reference: out.Reference | None
+    metadata: out.Metadata | None
     balance: Balance | None
-    account_version: int
-    event_id: str
-    recorded_at: str
+    account_version: out.AccountVersion
+    event_id: out.EventId
+    recorded_at: out.Time
 
 
 def clearing_response(
@@ -153,6 +153,7 @@ class RefundResponse:
 
     Attributes:
         transaction_id: The purchase's id; null if the request named no purchase.
+        status: `waiting` until the account is opened.
         amount: The amount of the refund, minor units of `currency`.
         flags: Unusual circumstances, and flaws of the description. They never prevent posting.
         differing_fields: If the refund is repeated, the describing fields that differ from the
@@ -162,20 +163,20 @@ class RefundResponse:
         recorded_at: RFC 3339 UTC.
     """
 
-    refund_id: str
-    account_id: str
-    transaction_id: str | None
-    amount: int
-    currency: str
+    refund_id: out.BusinessId
+    account_id: out.AccountId
+    transaction_id: out.TransactionId | None
+    amount: out.Amount
+    currency: out.CurrencyCode
     status: Literal["applied", "waiting"]
-    flags: tuple[Flag, ...]
-    differing_fields: tuple[str, ...]
-    reference: str | None
-    metadata: dict[str, str] | None
+    flags: out.Flags
+    differing_fields: out.DifferingFields
+    reference: out.Reference | None
+    metadata: out.Metadata | None
     balance: Balance | None
-    account_version: int
-    event_id: str
-    recorded_at: str
+    account_version: out.AccountVersion
+    event_id: out.EventId
+    recorded_at: out.Time
 
 
 def refund_response(

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, make_dataclass
 from datetime import datetime
-from typing import Any, Literal, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
+from annotated_types import MaxLen
+
+from txplatform.contracts import response_fields as out
 from txplatform.domain.advices import Direction
-from txplatform.domain.flags import Flag
 from txplatform.domain.money import Balance
-from txplatform.domain.reasons import Reason
 from txplatform.domain.requests import Purchase
 from txplatform.domain.transaction import TransactionState
 
@@ -30,25 +31,34 @@ class TransactionEventResponse:
         metadata: The sender's texts for this event.
     """
 
-    type: str
-    event_id: str
-    account_version: int
+    type: out.EventName
+    event_id: out.EventId
+    account_version: out.AccountVersion
     at: datetime
-    amount: int | None = None
-    released: int | None = None
-    increment_id: str | None = None
-    reversal_id: str | None = None
-    clearing_id: str | None = None
-    refund_id: str | None = None
-    reverses_clearing_id: str | None = None
+    amount: out.Amount | None = None
+    released: out.Held | None = None
+    increment_id: out.BusinessId | None = None
+    reversal_id: out.BusinessId | None = None
+    clearing_id: out.BusinessId | None = None
+    refund_id: out.BusinessId | None = None
+    reverses_clearing_id: out.BusinessId | None = None
     direction: Direction | None = None
-    flags: tuple[Flag, ...] = ()
-    reference: str | None = None
-    metadata: dict[str, str] | None = None
+    flags: out.Flags = ()
+    reference: out.Reference | None = None
+    metadata: out.Metadata | None = None
 
 
-_TYPES = get_type_hints(Purchase)
 PURCHASE_FIELDS = Purchase.__struct_fields__
+_TYPES: dict[str, Any] = get_type_hints(Purchase) | {
+    "transaction_id": out.TransactionId,
+    "account_id": out.AccountId,
+    "amount": out.Amount,
+    "currency": out.CurrencyCode,
+    "original_amount": out.Amount,
+    "original_currency": out.CurrencyCode,
+    "reference": out.Reference,
+    "metadata": out.Metadata,
+}
 _Purchase: Any = make_dataclass(
     "_Purchase",
     [
@@ -71,6 +81,9 @@ class TransactionResponse(_Purchase):  # type: ignore[misc]  # a class made at r
     the account's currency. They cover all events, even those that `events` omits.
 
     Attributes:
+        merchant: The merchant where the card was used.
+        occurred_at: The merchant's time, UTC.
+        decided_at: The time of the decision, UTC.
         response_code: ISO 8583:1987 field 39.
         authorization_code: ISO 8583:1987 field 38; None for a decline.
         reasons: The reasons of all rules that refused the purchase, most important first.
@@ -92,26 +105,26 @@ class TransactionResponse(_Purchase):  # type: ignore[misc]  # a class made at r
         events: The events, oldest first; in a list of transactions, only the newest 50.
     """
 
-    decision: Literal["approved", "declined"] | None
-    response_code: str | None
-    authorization_code: str | None
-    reasons: tuple[Reason, ...]
+    decision: out.Decided | None
+    response_code: out.ResponseCode | None
+    authorization_code: out.AuthorizationCode | None
+    reasons: out.Reasons
     decided_at: datetime | None
     balance: Balance | None
-    ruleset: str | None
-    account_version: int
-    event_id: str
-    log_position: int
+    ruleset: out.RuleSetId | None
+    account_version: out.AccountVersion
+    event_id: out.EventId
+    log_position: out.Position
     recorded_at: datetime
     state: TransactionState
-    hold: int
+    hold: out.Held
     expires_at: datetime | None
-    cleared: int
-    corrected: int
-    posted: int
-    refunded: int
-    reversed: int
-    events_total: int
+    cleared: out.Sum
+    corrected: out.Sum
+    posted: out.Sum
+    refunded: out.Sum
+    reversed: out.Sum
+    events_total: out.Count
     events: tuple[TransactionEventResponse, ...]
 
 
@@ -126,6 +139,6 @@ class TransactionsResponse:
         as_of_position: The log position up to which the list is complete.
     """
 
-    items: list[TransactionResponse]
-    next_cursor: str | None
-    as_of_position: int
+    items: Annotated[list[TransactionResponse], MaxLen(out.MAX_PAGE)]
+    next_cursor: out.Cursor | None
+    as_of_position: out.Position

@@ -29,6 +29,8 @@ class MessageCause(
     """A Kafka message.
 
     Attributes:
+        topic: The name of the Kafka topic.
+        partition: The number of the partition.
         offset: The message's offset in the partition.
         retried: True if the message was parked or deferred, and then retried.
     """

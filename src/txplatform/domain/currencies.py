@@ -6,8 +6,10 @@ Funds, metals and units of account are left out, because cards do not use them.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
 import iso4217
+from annotated_types import Interval, Len, MaxLen
 
 _UNITS_OF_ACCOUNT = frozenset({"UYW", "XAD"})
 _USUAL_EXPONENT = 2
@@ -20,11 +22,12 @@ class Currency:
     Attributes:
         code: ISO 4217, three capital letters.
         exponent: The number of decimal places of an amount in the currency's main unit.
+        name: The English name in ISO 4217.
     """
 
-    code: str
-    exponent: int
-    name: str
+    code: Annotated[str, Len(3, 3)]
+    exponent: Annotated[int, Interval(ge=0, le=4)]
+    name: Annotated[str, MaxLen(100)]
 
 
 def _listed() -> Iterator[Currency]:

@@ -3,8 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Self
 
+from annotated_types import Interval, Len, MaxLen
+
+from txplatform.domain.money import MAX_EXACT
 from txplatform.domain.status import FreezeReason
 
 APPROVED_RESPONSE_CODE = "00"
@@ -54,6 +57,10 @@ class ReasonCode(StrEnum):
         return member
 
 
+Measured = Annotated[int, Interval(ge=-MAX_EXACT, le=MAX_EXACT)] | Annotated[str, MaxLen(64)] | None
+"""A number, or a code or an id; None if there is none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """A rule's reason to decline a purchase.
@@ -66,10 +73,10 @@ class Reason:
     """
 
     code: ReasonCode
-    response_code: str
-    message: str
-    observed: int | str | None = None
-    limit: int | str | None = None
+    response_code: Annotated[str, Len(2, 2)]
+    message: Annotated[str, MaxLen(500)]
+    observed: Measured = None
+    limit: Measured = None
 
     @classmethod
     def of(

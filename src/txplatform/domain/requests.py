@@ -6,7 +6,9 @@ rejected without a record.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
+
+from annotated_types import Len, MaxLen
 
 from txplatform.domain.account_command import AccountCommand, FlaggedCommand
 from txplatform.domain.ids import AccountId, TransactionId
@@ -30,10 +32,10 @@ class Merchant:
         country: ISO 3166-1 alpha-3.
     """
 
-    id: str | None
-    name: str | None
-    category_code: str | None
-    country: str | None
+    id: Annotated[str, MaxLen(64)] | None
+    name: Annotated[str, MaxLen(200)] | None
+    category_code: Annotated[str, Len(4, 4)] | None
+    country: Annotated[str, Len(3, 3)] | None
 
 
 class Purchase(AccountCommand, frozen=True):

@@ -22,8 +22,10 @@ from txplatform.errors import TxPlatformError
 MAX_RULES = 200
 MAX_HOLD_DAYS = 90
 MAX_DESCRIPTION = 200
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,47}", re.ASCII)
-_MAX_VERSION = 2**31 - 1
+NAME_FORM = r"[a-z0-9][a-z0-9-]{0,47}"
+MAX_NAME = 48
+MAX_VERSION = 2**31 - 1
+_NAME = re.compile(NAME_FORM, re.ASCII)
 
 
 class RulesNotUnderstoodError(TxPlatformError):
@@ -170,7 +172,7 @@ class RuleSet:
                 "cannot be part of an id; write 1 to 48 characters of a-z, 0-9 and -, such as "
                 "retail.",
             )
-        if not 1 <= self.version <= _MAX_VERSION:
+        if not 1 <= self.version <= MAX_VERSION:
             raise ParameterError(
                 "version", "is out of range: versions are counted from 1; write the next."
             )

@@ -12,8 +12,13 @@ About = dict[str, "str | int | None"]
 WITHHELD: About = {"dlq_withheld": "card_number"}
 """The header of a dead letter without the parts that held a card number."""
 
-_SUFFIX = ".dlq"
-DEAD_LETTER_TOPICS = tuple(topic + _SUFFIX for topic in INBOUND)
+
+def dead_letter_topic(topic: str) -> str:
+    """Return the topic of the dead letters of an inbound topic."""
+    return f"{topic}.dlq"
+
+
+DEAD_LETTER_TOPICS = tuple(map(dead_letter_topic, INBOUND))
 
 
 def dead_letter(
@@ -32,4 +37,4 @@ def dead_letter(
         about = {**about, **WITHHELD}
     added = [(name, str(value).encode()) for name, value in about.items() if value is not None]
     written = [*contents.headers, ("dlq_topic", topic.encode()), *added]
-    return Record(topic + _SUFFIX, contents.key, contents.body, written)
+    return Record(dead_letter_topic(topic), contents.key, contents.body, written)

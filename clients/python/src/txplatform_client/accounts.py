@@ -12,6 +12,7 @@ from txplatform_client.fields import (
     BusinessId,
     CurrencyCode,
     FreezeReason,
+    SignedBalance,
     Time,
 )
 from txplatform_client.money import Money
@@ -30,7 +31,7 @@ class Opening(Body, kw_only=True):
     account_id: AccountId
     currency: CurrencyCode
     credit_limit: AmountOrZero
-    opening_balance: int = 0
+    opening_balance: SignedBalance = 0
     opened_at: Time | None = None
 
 

@@ -71,10 +71,15 @@ class Judgement(Priced):
         return self.decision == "approved"
 
 
-class Decision(Judgement):
-    """The decision on a purchase. A decline is not an error."""
+class Decision(Judgement, kw_only=True):
+    """The decision on a purchase. A decline is not an error.
+
+    Attributes:
+        kind: Always `decision`.
+    """
 
     event_id: str
+    kind: str = "decision"
 
 
 class DryRun(Judgement):
@@ -83,10 +88,12 @@ class DryRun(Judgement):
     Attributes:
         event_id: None, since nothing is recorded.
         dry_run: False if the id was used before: then this is the stored decision.
+        kind: `dry_run`, or `decision` for the stored decision.
     """
 
     event_id: str | None
     dry_run: bool = False
+    kind: str = "dry_run"
 
 
 class Increment(Body, kw_only=True):

@@ -37,6 +37,8 @@ Amount = Annotated[int, Meta(ge=1, le=999_999_999_999_999)]
 """Minor units of a currency."""
 AmountOrZero = Annotated[int, Meta(ge=0, le=999_999_999_999_999)]
 """Minor units of a currency."""
+SignedBalance = Annotated[int, Meta(ge=-8_000_000_000_000_000, le=8_000_000_000_000_000)]
+"""What is owed, minor units of a currency; negative after an overpayment."""
 Version = Annotated[int, Meta(ge=1, le=2**53 - 1)]
 Time = Annotated[datetime, Meta(tz=True)]
 """A time with an offset."""

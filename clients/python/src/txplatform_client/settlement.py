@@ -39,7 +39,7 @@ class Presentment(Priced, kw_only=True):
     currency: CurrencyCode
     occurred_at: Time | None = None
     merchant: Merchant | None = None
-    original_amount: int | None = None
+    original_amount: AmountOrZero | None = None
     original_currency: str | None = None
     reference: str | None = None
     metadata: dict[str, str] | None = None

@@ -84,7 +84,7 @@ class PaymentSubmitted(Priced, kw_only=True):
     amount: AmountOrZero
     currency: CurrencyCode
     submitted_at: Time | None = None
-    original_amount: int | None = None
+    original_amount: AmountOrZero | None = None
     original_currency: str | None = None
     reference: str | None = None
     metadata: dict[str, str] | None = None
