@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,6 +19,7 @@ from txplatform.api.authentication import (
     require_scope,
 )
 from txplatform.api.problems import ProblemError
+from txplatform.api.rate_limits import KeyRates
 from txplatform.api_keys import ApiKey, Scope
 from txplatform.decisions.errors import StoreUnavailableError
 
@@ -35,20 +37,28 @@ class MadeUpKeys:
 
     Attributes:
         found: The result of a look-up, or the exception it raises.
-        looked_up: The number of look-ups.
+        looked_up: The number of keys that were looked up.
+        queries: The number of queries for them.
+        answers: Not set while a query waits.
     """
 
     def __init__(self) -> None:
         self.found: ApiKey | Exception | None = KEY
         self.looked_up = 0
+        self.queries = 0
+        self.answers = asyncio.Event()
+        self.answers.set()
 
-    async def run(self, _: Callable[..., Any]) -> ApiKey | None:
+    async def run(self, query: Callable[..., Any]) -> dict[bytes, ApiKey]:
         """Count the look-up, and return or raise its result."""
-        self.looked_up += 1
-        await asyncio.sleep(0)
+        assert isinstance(query, partial)
+        digests = query.keywords["digests"]
+        self.looked_up += len(digests)
+        self.queries += 1
+        await self.answers.wait()
         if isinstance(self.found, Exception):
             raise self.found
-        return self.found
+        return {} if self.found is None else dict.fromkeys(digests, self.found)
 
 
 @pytest.fixture
@@ -162,3 +172,66 @@ def test_the_cache_holds_a_limited_number_of_keys(
 def test_the_last_of_several_authorization_headers_counts() -> None:
     headers = [(b"authorization", b"first"), (b"host", b"x"), (b"authorization", b"last")]
     assert authorization_header(headers) == b"last"
+
+
+def test_made_up_keys_do_not_displace_real_ones(
+    authenticator: Authenticator, stored: MadeUpKeys
+) -> None:
+    assert ask(authenticator, bearer("a")) == "key_1"
+    stored.found = None
+    for letter in "bcdefg":
+        assert ask(authenticator, bearer(letter)) == "unauthenticated"
+    assert authenticator.cached_key(header_digest(bearer("a")), READ) is KEY
+    assert ask(authenticator, bearer("g")) == "unauthenticated"
+    assert stored.looked_up == 7  # what is known not to exist is not looked up again
+
+
+def test_keys_that_come_during_a_look_up_share_the_next_one(
+    authenticator: Authenticator, stored: MadeUpKeys
+) -> None:
+    """However many keys are made up, one connection at a time looks them up."""
+
+    async def together() -> list[object]:
+        stored.answers.clear()
+        asked = [
+            asyncio.create_task(authenticator.authenticate(b"Bearer txp_%043d" % number))
+            for number in range(1500)
+        ]
+        for _ in range(3):
+            await asyncio.sleep(0)
+        stored.answers.set()
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    found = asyncio.run(together())
+    assert found.count(KEY) == stored.looked_up == 1000
+    refused = [each for each in found if isinstance(each, ProblemError)]
+    assert {each.type.type for each in refused} == {"overloaded"}
+    assert refused[0].headers["Retry-After"] == "1"
+    assert stored.queries <= 2
+
+
+def test_a_key_that_is_refused_may_retry_after_its_time(
+    stored: MadeUpKeys, clock: SimpleNamespace
+) -> None:
+    queries: Any = stored
+    rates = KeyRates(0.5, 2, clock=lambda: clock.now)
+    authenticator = Authenticator(queries, clock=lambda: clock.now, rates=rates)
+
+    def admitted() -> str:
+        try:
+            return asyncio.run(authenticator.admit(bearer("a"))).id
+        except ProblemError as problem:
+            return f"{problem.type.type} {problem.headers['Retry-After']}"
+
+    def is_direct() -> bool:
+        return authenticator.cached_key(header_digest(bearer("a")), READ) is KEY
+
+    assert [admitted(), admitted(), admitted()] == ["key_1", "key_1", "rate-limited 2"]
+    assert not is_direct()
+    clock.now += 1.9
+    assert admitted() == "rate-limited 1"
+    clock.now += 0.1
+    assert is_direct()
+    assert admitted() == "rate-limited 2"
+    clock.now += 60
+    assert [admitted(), admitted(), admitted()] == ["key_1", "key_1", "rate-limited 2"]

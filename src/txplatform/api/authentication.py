@@ -11,18 +11,28 @@ from functools import partial
 from hashlib import sha256
 from time import monotonic
 
-from txplatform.api.problems import ProblemError
+import psycopg
+
+from txplatform.api.problems import ProblemError, retry_later
 from txplatform.api.queries import Queries
+from txplatform.api.rate_limits import KeyRates
 from txplatform.api_keys import ApiKey, Scope, find_key
 from txplatform.contracts.problems import ProblemType
 
 CACHED_S = 3.0
+_MAX_WAITING = 1000
+"""The number of keys that may wait for their look-up; further ones get 503."""
 _CREDENTIALS = re.compile(rb"bearer +(txp_[\w-]{43})", re.IGNORECASE)
 """An RFC 6750 header with a key from `api_keys.create_key`. Only such keys are looked up."""
 
 
 class Authenticator:
-    """Looks up API keys, and caches recently used keys."""
+    """Looks up API keys, and caches recently used keys.
+
+    Keys that wait are looked up together, by one connection. So made-up keys, however many, leave
+    the other connections to other queries, and a new key need not wait for its turn among them.
+    They also have a cache of their own, since they would displace the real keys.
+    """
 
     def __init__(
         self,
@@ -30,22 +40,39 @@ class Authenticator:
         *,
         clock: Callable[[], float] = monotonic,
         max_cached: int = 10_000,
+        rates: KeyRates | None = None,
     ) -> None:
         self._queries = queries
         self._clock = clock
-        self._max_cached = max_cached
-        self._cached: OrderedDict[bytes, tuple[ApiKey | None, float]] = OrderedDict()
-        self._looking: dict[bytes, asyncio.Task[ApiKey | None]] = {}
+        self._rates = rates or KeyRates(None)
+        self._known = _Cache(max_cached)
+        self._unknown = _Cache(max_cached)
+        self._waiting: dict[bytes, tuple[bytes, asyncio.Future[ApiKey | None]]] = {}
+        """The digests of the keys to look up next, and the futures for them, by header digest."""
+        self._looking: dict[bytes, tuple[bytes, asyncio.Future[ApiKey | None]]] = {}
+        self._look_up_task: asyncio.Task[None] | None = None
 
     def cached_key(self, digest: bytes, scope: Scope) -> ApiKey | None:
-        """Return the key of an Authorization header if it is cached and has the scope, else None.
+        """Return the key of an Authorization header if it may send a request now, else None.
 
-        `digest` is the header's `header_digest`.
+        None also stands for a key that is not cached, lacks the scope or has sent too many
+        requests. `digest` is the header's `header_digest`.
         """
-        cached = self._cached.get(digest)
-        if cached is None or self._clock() >= cached[1] or cached[0] is None:
+        key = self._known.get(digest, self._clock())
+        if key is None or scope not in key.scopes or self._rates.take(key.id):
             return None
-        return cached[0] if scope in cached[0].scopes else None
+        return key
+
+    async def admit(self, authorization: bytes | None) -> ApiKey:
+        """Return the key of the caller, who sends a request now.
+
+        Raises:
+            ProblemError: The header has no valid key, or the key has sent too many requests.
+            StoreUnavailableError: The key cannot be looked up.
+        """
+        key = await self.authenticate(authorization)
+        self._rates.require(key.id)
+        return key
 
     async def authenticate(self, authorization: bytes | None) -> ApiKey:
         """Return the caller's key.
@@ -56,34 +83,81 @@ class Authenticator:
         """
         if authorization is None:
             raise _unauthenticated("No API key was sent.")
-        whole = header_digest(authorization)
-        key, until = self._cached.get(whole, (None, 0.0))
-        if self._clock() >= until:
+        whole, now = header_digest(authorization), self._clock()
+        key = self._known.get(whole, now)
+        if key is None and not self._unknown.has(whole, now):
             credentials = _CREDENTIALS.fullmatch(authorization)
             if credentials is None:
                 raise _unauthenticated("The Authorization header has no bearer API key.")
             key = await self._look_up(whole, sha256(credentials[1]).digest())
         if key is None:
-            raise _unauthenticated("The API key is unknown, expired or revoked.")
+            raise _unauthenticated(
+                "The API key is unknown, expired or revoked.", error="invalid_token"
+            )
         return key
 
     async def _look_up(self, whole: bytes, digest: bytes) -> ApiKey | None:
         """Look up a key. Concurrent requests with the same key share one look-up."""
-        task = self._looking.get(whole)
-        if task is None:
-            task = asyncio.create_task(self._queries.run(partial(find_key, digest=digest)))
-            self._looking[whole] = task
-            task.add_done_callback(partial(self._cache, whole))
-        return await asyncio.shield(task)
+        waiting = self._looking.get(whole) or self._waiting.get(whole)
+        if waiting is None:
+            if len(self._waiting) >= _MAX_WAITING:
+                raise retry_later(
+                    ProblemType.OVERLOADED,
+                    "Too many API keys are being looked up.",
+                    "Retry after the time in Retry-After.",
+                )
+            waiting = digest, asyncio.get_running_loop().create_future()
+            self._waiting[whole] = waiting
+            if self._look_up_task is None:
+                self._look_up_task = asyncio.create_task(self._look_up_waiting())
+        return await asyncio.shield(waiting[1])
 
-    def _cache(self, whole: bytes, found: asyncio.Task[ApiKey | None]) -> None:
-        del self._looking[whole]
-        if found.cancelled() or found.exception() is not None:
-            return
-        self._cached[whole] = (found.result(), self._clock() + CACHED_S)
-        self._cached.move_to_end(whole)
-        while len(self._cached) > self._max_cached:
-            self._cached.popitem(last=False)
+    async def _look_up_waiting(self) -> None:
+        """Look up the keys that wait until none waits."""
+        try:
+            while self._waiting:
+                self._looking, self._waiting = self._waiting, {}
+                digests = [digest for digest, _ in self._looking.values()]
+                try:
+                    found = await self._queries.run(partial(_find_keys, digests=digests))
+                except Exception as error:  # noqa: BLE001  # raised where the keys are awaited
+                    for _, future in self._looking.values():
+                        future.set_exception(error)
+                        future.exception()  # the caller may have left
+                    continue
+                until = self._clock() + CACHED_S
+                for whole, (digest, future) in self._looking.items():
+                    key = found.get(digest)
+                    (self._unknown if key is None else self._known).put(whole, key, until)
+                    future.set_result(key)
+        finally:
+            self._look_up_task, self._looking = None, {}
+
+
+class _Cache:
+    """The keys, or the lack of them, found for the most recent Authorization headers."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._found: OrderedDict[bytes, tuple[ApiKey | None, float]] = OrderedDict()
+
+    def get(self, whole: bytes, now: float) -> ApiKey | None:
+        key, until = self._found.get(whole, (None, now))
+        return key if now < until else None
+
+    def has(self, whole: bytes, now: float) -> bool:
+        return whole in self._found and now < self._found[whole][1]
+
+    def put(self, whole: bytes, key: ApiKey | None, until: float) -> None:
+        self._found[whole] = (key, until)
+        self._found.move_to_end(whole)
+        while len(self._found) > self._size:
+            self._found.popitem(last=False)
+
+
+def _find_keys(connection: psycopg.Connection, digests: Iterable[bytes]) -> dict[bytes, ApiKey]:
+    found = {digest: find_key(connection, digest) for digest in digests}
+    return {digest: key for digest, key in found.items() if key is not None}
 
 
 def require_scope(key: ApiKey, scope: Scope) -> None:
@@ -97,6 +171,7 @@ def require_scope(key: ApiKey, scope: Scope) -> None:
             ProblemType.FORBIDDEN,
             f"This call needs the scope {scope}, which the key {key.id} does not have.",
             f"Use a key with this scope: `txplatform keys create --scope {scope} …`.",
+            headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'},
         )
 
 
@@ -110,10 +185,11 @@ def authorization_header(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None
     return dict(headers).get(b"authorization")
 
 
-def _unauthenticated(detail: str) -> ProblemError:
+def _unauthenticated(detail: str, *, error: str | None = None) -> ProblemError:
+    """Return the problem for a request without a valid key; `error` is a code of RFC 6750, 3.1."""
     return ProblemError(
         ProblemType.UNAUTHENTICATED,
         detail,
         "Send `Authorization: Bearer <API key>`; create a key with `txplatform keys create`.",
-        headers={"WWW-Authenticate": "Bearer"},
+        headers={"WWW-Authenticate": f'Bearer error="{error}"' if error else "Bearer"},
     )

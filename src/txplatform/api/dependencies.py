@@ -45,10 +45,21 @@ RequestAccountIdPath = Annotated[Identifier, _ACCOUNT_ID]
 RequestTransactionIdPath = Annotated[Identifier, _TRANSACTION_ID]
 """Reads and advices take an id that looks like a card number; a request is refused."""
 
-IfNoneMatch = Annotated[
-    str | None,
-    Header(description="An earlier `ETag`. If it is current, the response is 304 without a body."),
-]
+
+async def _if_none_match(
+    request: Request,
+    if_none_match: Annotated[  # noqa: ARG001  # describes the header
+        str | None,
+        Header(
+            description="An earlier `ETag`. If it is current, the response is 304 without a body."
+        ),
+    ] = None,
+) -> list[str]:
+    return request.headers.getlist("if-none-match")
+
+
+IfNoneMatch = Annotated[list[str], Depends(_if_none_match)]
+"""The lines of the header, of which FastAPI would pass on only one."""
 
 
 def requires(scope: Scope | None) -> SecurityDependency:
@@ -62,7 +73,7 @@ def requires(scope: Scope | None) -> SecurityDependency:
         request: Request,
         _: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)] = None,
     ) -> ApiKey:
-        key = await services_of(request).authenticator.authenticate(
+        key = await services_of(request).authenticator.admit(
             authorization_header(request.scope["headers"])
         )
         request.state.key_id = key.id
@@ -70,7 +81,9 @@ def requires(scope: Scope | None) -> SecurityDependency:
             require_scope(key, scope)
         if request.scope["query_string"]:
             _require_known_query(request)
-        request.state.origin = CommandOrigin(key.cause, request.state.traceparent)
+        request.state.origin = CommandOrigin(
+            key.cause, request.state.traceparent, request.state.tracestate
+        )
         return key
 
     return SecurityDependency(check, scopes=[] if scope is None else [scope])

@@ -2,15 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import orjson
 from fastapi import APIRouter, Header, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Send
+from starlette.types import Scope as AsgiScope
 
 from txplatform.api import examples
 from txplatform.api.authentication import authorization_header, require_scope
@@ -22,12 +23,14 @@ from txplatform.api.lists import (
     read_opened_account,
 )
 from txplatform.api.problems import ProblemError
+from txplatform.api.rate_limits import StreamLimits
 from txplatform.api.responses import json_response
 from txplatform.api.services import Services
 from txplatform.api_keys import Scope
 from txplatform.contracts.cursors import Cursors
 from txplatform.contracts.encoding import rfc3339, rfc3339_or_none
 from txplatform.contracts.events import EventResponse, EventsResponse
+from txplatform.contracts.problems import ProblemType
 from txplatform.decisions.errors import StoreUnavailableError
 from txplatform.domain.ids import AccountId, account_of, account_stream
 from txplatform.eventstore.log import read_log, read_stream
@@ -39,7 +42,6 @@ router = APIRouter(prefix="/v1", tags=["audit"], dependencies=[requires(Scope.AU
 _POLL_S = 0.2
 _HEARTBEAT_S = 15
 _RECONNECT_MS = 1000
-_STREAM_BATCH = 200
 
 _LOG = Cursors("events")
 """The cursors of the whole log: the log position of the event before."""
@@ -115,7 +117,7 @@ async def read_events(services: ServicesOf, limit: Limit = 100, cursor: Cursor =
             "content": {"text/event-stream": {}},
             "description": "Events as they are recorded, with `data` as in `GET /v1/events`.",
         },
-        **documented_list(),
+        **documented_list(ProblemType.TOO_MANY_STREAMS),
     },
 )
 async def stream_events(
@@ -130,22 +132,37 @@ async def stream_events(
 ) -> StreamingResponse:
     """Stream the log as Server-Sent Events. The `id` of each event is a cursor for resuming.
 
-    The stream ends if the service stops, if the database is unavailable, or if the key is revoked.
-    To resume, reconnect with `Last-Event-ID`.
+    The stream ends if the service stops, if the database is unavailable, if the key is revoked, or
+    if the client does not read. To resume, reconnect with `Last-Event-ID`.
     """
     if last_event_id:
         (position,) = _LOG.read(last_event_id, 0, parameter="Last-Event-ID")
     else:
         (position,) = _LOG.read(cursor, 0)
     authorization = authorization_header(request.scope["headers"])
-    return StreamingResponse(
-        _stream(services, position, authorization),
+    return _EventStream(
+        services.streams,
+        request.state.key_id,
+        _messages(services, position, authorization),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
-async def _stream(
+class _EventStream(StreamingResponse):
+    """A stream that counts from before its response begins until it ends."""
+
+    def __init__(self, streams: StreamLimits, key_id: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._streams = streams
+        self._key_id = key_id
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        with self._streams.opened(self._key_id):
+            await super().__call__(scope, receive, send)
+
+
+async def _messages(
     services: Services, position: int, authorization: bytes | None
 ) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
@@ -156,25 +173,28 @@ async def _stream(
             # Authenticate again: the key may have been revoked since the response began.
             key = await services.authenticator.authenticate(authorization)
             require_scope(key, Scope.AUDIT_READ)
-            events = await services.queries.run(
-                partial(read_log, after=position, limit=_STREAM_BATCH)
-            )
+            events = await services.log_tail.read(position)
         except (ProblemError, StoreUnavailableError) as error:
             yield b": the stream ends here: %b\n\n" % error.what.encode()
             return
-        for event in events:
-            item = event_response(event)
-            yield b"id: %b\nevent: %b\ndata: %b\n\n" % (
-                item.cursor.encode(),
-                item.type.encode(),
-                orjson.dumps(item),
-            )
-            position = event.position
-        if events:
+        for message in events.messages:
+            yield message
+        position = events.position
+        if events.messages:
             quiet_since = loop.time()
             continue
         if loop.time() - quiet_since > _HEARTBEAT_S:
             quiet_since = loop.time()
             yield b": still here\n\n"
-        with suppress(TimeoutError):
-            await asyncio.wait_for(services.stopping.wait(), _POLL_S)
+        # All streams ask in the same moments, and so share their queries.
+        await asyncio.sleep(_POLL_S - loop.time() % _POLL_S)
+
+
+def stream_message(logged: LoggedEvent) -> bytes:
+    """Return an event as a message of the stream."""
+    item = event_response(logged)
+    return b"id: %b\nevent: %b\ndata: %b\n\n" % (
+        item.cursor.encode(),
+        item.type.encode(),
+        orjson.dumps(item),
+    )
