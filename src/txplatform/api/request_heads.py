@@ -53,7 +53,7 @@ def parser_problem(error: httptools.HttpParserError) -> ProblemError:
             "Use a method that openapi.json lists. A client that speaks TLS needs a server that "
             "does.",
         )
-    if "HTTP version" in str(error) or "PRI" in str(error):
+    if any(words in str(error) for words in ("HTTP version", "HTTP/2", "PRI")):
         return _version_problem()
     return invalid_http(f"{error}.".replace("..", "."))
 
