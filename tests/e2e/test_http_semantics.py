@@ -239,7 +239,8 @@ def test_a_compressed_body_is_refused_and_not_decided(
 def test_trailers_are_not_headers(api: RunningApi) -> None:
     sent = (
         f"POST {ASGI} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-        f"Transfer-Encoding: chunked\r\n\r\n2;ext=1\r\n{{}}\r\n0\r\nAuthorization: Bearer {api.key}\r\n\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n2;ext=1\r\n{}\r\n0\r\n"
+        f"Authorization: Bearer {api.key}\r\n\r\n"
     )
     (answer,) = exchange(api, sent.encode())
     assert answer.status == 401

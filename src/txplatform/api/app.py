@@ -107,7 +107,7 @@ class Api:
         finally:
             self.services.request_log.in_flight -= 1
         if not exchange.responded:
-            exchange.log(exchange.refused_status or CLIENT_LEFT)
+            exchange.log(CLIENT_LEFT)
 
 
 class _Exchange:
@@ -132,17 +132,11 @@ class _Exchange:
             headers.append(NO_STORE)
         message["headers"] = headers
 
-    @property
-    def refused_status(self) -> int | None:
-        """The status with which the HTTP protocol refused the request, or None."""
-        refused: ProblemType | None = self._state.get("refused")
-        if refused is None:
-            return None
-        self._state["problem"] = refused.type
-        return refused.status
-
     def log(self, status: int) -> None:
         self.responded = True
+        refused: ProblemType | None = self._state.get("refused")  # by the HTTP protocol
+        if refused is not None:
+            status, self._state["problem"] = refused.status, refused.type
         path = process_transaction.PATH
         route = path if self._scope["path"] == path else _template(self._scope)
         self._request_log.responded(

@@ -5,7 +5,7 @@ about a second.
 """
 
 import resource
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
@@ -44,8 +44,8 @@ class Waiting(Enum):
 class LimitedConnection(Protocol):
     """A connection whose times are checked."""
 
-    def check_times(self, now: float, limits_s: dict[Waiting, float]) -> None:
-        """End the connection if it has waited too long."""
+    def check_times(self, passed_s: float, limits_s: Mapping[Waiting, float]) -> None:
+        """End the connection if it has waited too long; the last check was `passed_s` ago."""
 
 
 @dataclass(frozen=True)
@@ -85,12 +85,11 @@ class ConnectionLimits:
             settings.api_send_timeout_s,
         )
 
-    def sweep(self, connections: Iterable[LimitedConnection], now: float) -> None:
-        """End the connections that have waited too long.
+    def sweep(self, connections: Iterable[LimitedConnection]) -> None:
+        """End the connections that have waited too long; call this every `SWEEP_EVERY_S`.
 
-        Args:
-            connections: The open connections.
-            now: The time of the event loop, seconds.
+        A process that was stopped or starved for a while counts that time once, since what its
+        clients sent meanwhile was not read.
         """
         checked = list(connections)
         crowded = len(checked) >= _CROWDED * self.max_connections
@@ -103,4 +102,4 @@ class ConnectionLimits:
             Waiting.NEXT_REQUEST: _IDLE_IF_CROWDED_S if crowded else float("inf"),
         }
         for connection in checked:
-            connection.check_times(now, limits_s)
+            connection.check_times(SWEEP_EVERY_S, limits_s)

@@ -4,6 +4,7 @@ This module overrides internals of uvicorn's httptools protocol. Before updating
 `tests/e2e/test_http_semantics.py`, `test_connection_limits.py` and `test_upgrade_offers.py`.
 """
 
+from collections.abc import Mapping
 from enum import IntEnum
 from time import perf_counter
 from typing import Any
@@ -93,12 +94,13 @@ class HttpProtocol(HttpToolsProtocol):
         """The last response of the connection, if it has to wait for the responses before it."""
         self._client_ended = False
         self._watched: object = None
-        self._watched_since = 0.0
+        self._unchanged_s = 0.0
 
     def connection_made(self, transport: Any) -> None:
         """Serve a new connection, unless too many are open."""
         super().connection_made(transport)
         self.flow = Flow(transport)
+        self._request_log.connections += 1
         if len(self.connections) > self._limits.max_connections:
             self._refuse(
                 retry_later(
@@ -107,6 +109,11 @@ class HttpProtocol(HttpToolsProtocol):
                     "Retry after the time in Retry-After, and reuse connections.",
                 )
             )
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note that the connection has ended."""
+        self._request_log.connections -= 1
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Parse received bytes."""
@@ -166,13 +173,15 @@ class HttpProtocol(HttpToolsProtocol):
         elif self._unparsed and len(self.pipeline) < MAX_PIPELINED:
             self.loop.call_soon(self._parse_rest)
 
-    def check_times(self, now: float, limits_s: dict[Waiting, float]) -> None:
+    def check_times(self, passed_s: float, limits_s: Mapping[Waiting, float]) -> None:
         """End the connection if its client has kept it waiting for too long."""
         waiting, progress = self._waiting()
         watched = (waiting, progress, self._requests)
         if waiting is None or watched != self._watched:
-            self._watched, self._watched_since = watched, now
-        elif now - self._watched_since > limits_s[waiting]:
+            self._watched, self._unchanged_s = watched, 0.0
+            return
+        self._unchanged_s += passed_s
+        if self._unchanged_s >= limits_s[waiting]:
             match waiting:
                 case Waiting.HEAD | Waiting.BODY:
                     self._refuse(_too_slow(waiting, limits_s[waiting]))

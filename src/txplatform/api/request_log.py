@@ -5,6 +5,7 @@ may hold secrets or personal data.
 """
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable
 from http import HTTPStatus
 from itertools import accumulate
@@ -42,10 +43,13 @@ class RequestLog(Collector):
 
     Attributes:
         in_flight: The number of requests being handled. Callers count up and down.
+        connections: The number of open connections. Callers count up and down.
     """
 
     def __init__(self, slow_ms: int) -> None:
         self.in_flight = 0
+        self.connections = 0
+        self._problems: Counter[str] = Counter()
         self._slow_s = slow_ms / 1000
         self._log = logger("http")
         self._logs_all = self._log.is_enabled_for(DEBUG)
@@ -84,6 +88,8 @@ class RequestLog(Collector):
             totals = self._totals.setdefault(key, [0] * _TOTALS)
         totals[bisect_left(_BOUNDS_S, seconds)] += 1
         totals[-1] += seconds
+        if problem is not None:
+            self._problems[problem] += 1
         if status >= HTTPStatus.BAD_REQUEST or seconds >= self._slow_s or self._logs_all:
             self._write(key, seconds, traceparent, key_id, problem)
 
@@ -137,8 +143,17 @@ class RequestLog(Collector):
         for labels, (*counts, seconds) in by_route.items():
             buckets = zip(map(str, (*_BOUNDS_S, "+Inf")), accumulate(counts), strict=True)
             durations.add_metric(labels, [*buckets], seconds)
+        problems = CounterMetricFamily(
+            "txplatform_http_problems", "Problems in responses, by type.", labels=["problem"]
+        )
+        for problem, count in list(self._problems.items()):
+            problems.add_metric([problem], count)
         yield requests
         yield durations
+        yield problems
+        yield GaugeMetricFamily(
+            "txplatform_http_connections", "Open connections.", value=self.connections
+        )
         yield GaugeMetricFamily(
             "txplatform_http_requests_in_flight",
             "HTTP requests being handled, open event streams included.",

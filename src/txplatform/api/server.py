@@ -70,7 +70,7 @@ class _Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         if counter % _TICKS_PER_SWEEP == 0:
             connections: Any = self.server_state.connections
-            self._limits.sweep(connections, asyncio.get_running_loop().time())
+            self._limits.sweep(connections)
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
