@@ -17,8 +17,8 @@ from harness.attacks import ATTACKS, attacking
 from harness.waiting import wait_until
 
 LIMIT_S = 3
-WINDOW_S = 4
-WINDOWS = 5
+WINDOW_S = 8
+WINDOWS = 3
 
 
 def tight_api(env: dict[str, str]) -> dict[str, str]:

@@ -22,6 +22,9 @@ MAX_FRAMING_BYTES = 65_536
 MAX_PIPELINED = 16
 """Requests that wait for the responses before theirs. Further ones are read later."""
 
+SEND_BUFFER_BYTES = 262_144
+"""What the kernel keeps for a client until it reads; Linux takes twice what is asked for."""
+
 SWEEP_EVERY_S = 1
 
 _CROWDED = 0.75

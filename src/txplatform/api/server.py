@@ -17,7 +17,7 @@ from typing import Any
 import uvicorn
 
 from txplatform.api.app import Api
-from txplatform.api.connection_limits import SWEEP_EVERY_S, ConnectionLimits
+from txplatform.api.connection_limits import SEND_BUFFER_BYTES, SWEEP_EVERY_S, ConnectionLimits
 from txplatform.api.direct_purchase import PurchaseProtocol
 from txplatform.api.http_protocol import HttpProtocol
 from txplatform.api.known_heads import KnownHeads
@@ -135,6 +135,8 @@ def serve_api(api: Api, listening: socket.socket, on_ready: Callable[[], None]) 
     # Purchases bypass ASGI, but not tracing.
     request_log = api.services.request_log
     limits = ConnectionLimits.of(api.services.settings)
+    # Inherited by connections: the kernel would keep megabytes for a client that does not read.
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES // 2)
     protocol = (
         partial(HttpProtocol, request_log, limits)
         if tracer
