@@ -99,7 +99,7 @@ def test_an_unopened_account_is_declined_and_has_no_balance(
     body = api.client.post("/v1/process-transaction", json=purchase("t", account_id, 1)).json()
     assert (body["response_code"], body["balance"]) == ("14", None)
     answer = api.client.get(f"/v1/accounts/{account_id}/balance")
-    assert (answer.status_code, answer.json()["type"]) == (404, "account-not-found")
+    assert (answer.status_code, answer.json()["type"]) == (404, "/problems/account-not-found")
 
 
 def test_i4_the_same_request_gets_the_same_answer_from_another_process(
@@ -139,7 +139,7 @@ def test_the_same_id_with_other_fields_is_a_conflict_that_changes_nothing(
     other = purchase("t", account_id, 11)
     other["merchant"] = {**other["merchant"], "name": "Corner Bookshop"}
     answer = api.client.post("/v1/process-transaction", json=other)
-    assert (answer.status_code, answer.json()["type"]) == (409, "id-reused")
+    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/id-reused")
     pointers = [error["pointer"] for error in answer.json()["errors"]]
     assert pointers == ["/amount", "/merchant/name"]
     answer = api.client.post(
@@ -269,7 +269,7 @@ def test_a_key_needs_the_scope_and_is_refused_soon_after_it_is_revoked(own_api: 
     assert httpx.get(own_api.url + path, headers=reader).status_code == 200
     asked = purchase("t", "acc-1", 1)
     answer = httpx.post(own_api.url + "/v1/process-transaction", json=asked, headers=reader)
-    assert (answer.status_code, answer.json()["type"]) == (403, "forbidden")
+    assert (answer.status_code, answer.json()["type"]) == (403, "/problems/forbidden")
     _, out, _ = run_command("keys", "list", "--json", env=own_api.env)
     (key_id,) = [key["id"] for key in json.loads(out) if key["scopes"] == ["accounts:read"]]
     assert run_command("keys", "revoke", key_id, env=own_api.env)[0] == 0
@@ -305,7 +305,10 @@ def test_i8_the_api_is_ready_again_when_its_database_is_back(
         own_postgres.kill()
         refused = api.client.post("/v1/process-transaction", json=purchase("down", "acc-1", 2))
         assert refused.status_code == 503
-        assert refused.json()["type"] in {"store-unavailable", "outcome-unknown"}
+        assert refused.json()["type"] in {
+            "/problems/store-unavailable",
+            "/problems/outcome-unknown",
+        }
         assert refused.headers["Retry-After"]
         assert api.client.get("/readyz").status_code == 503
         assert api.client.get("/livez").status_code == 200

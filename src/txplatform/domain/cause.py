@@ -73,3 +73,4 @@ class CommandOrigin(NamedTuple):
 
     cause: Cause
     traceparent: str
+    tracestate: str = ""
