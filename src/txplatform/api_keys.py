@@ -110,11 +110,11 @@ def revoke_key(connection: psycopg.Connection, key_id: str) -> ApiKey:
     return ApiKey(*row)
 
 
-def find_key(connection: psycopg.Connection, digest: bytes) -> ApiKey | None:
-    """Return the key with this digest; None if the key is unknown, expired or revoked."""
-    row = connection.execute(
-        f"SELECT {_COLUMNS} FROM api_keys WHERE key_sha256 = %s AND revoked_at IS NULL"
-        " AND (expires_at IS NULL OR expires_at > now())",
-        (digest,),
-    ).fetchone()
-    return None if row is None else ApiKey(*row)
+def find_keys(connection: psycopg.Connection, digests: Sequence[bytes]) -> dict[bytes, ApiKey]:
+    """Return the keys with these digests, by digest, without unknown, expired and revoked ones."""
+    rows = connection.execute(
+        f"SELECT key_sha256, {_COLUMNS} FROM api_keys WHERE key_sha256 = ANY(%s)"
+        " AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())",
+        ([*digests],),
+    )
+    return {digest: ApiKey(*key) for digest, *key in rows}

@@ -11,17 +11,17 @@ from functools import partial
 from hashlib import sha256
 from time import monotonic
 
-import psycopg
-
 from txplatform.api.problems import ProblemError, retry_later
 from txplatform.api.queries import Queries
 from txplatform.api.rate_limits import KeyRates
-from txplatform.api_keys import ApiKey, Scope, find_key
+from txplatform.api_keys import ApiKey, Scope, find_keys
 from txplatform.contracts.problems import ProblemType
 
 CACHED_S = 3.0
 _MAX_WAITING = 1000
 """The number of keys that may wait for their look-up; further ones get 503."""
+_PAUSE_S = 0.02
+"""The pause after a look-up in which keys were unknown, so that many of them share a query."""
 _CREDENTIALS = re.compile(rb"bearer +(txp_[\w-]{43})", re.IGNORECASE)
 """An RFC 6750 header with a key from `api_keys.create_key`. Only such keys are looked up."""
 
@@ -119,7 +119,7 @@ class Authenticator:
                 self._looking, self._waiting = self._waiting, {}
                 digests = [digest for digest, _ in self._looking.values()]
                 try:
-                    found = await self._queries.run(partial(_find_keys, digests=digests))
+                    found = await self._queries.run(partial(find_keys, digests=digests))
                 except Exception as error:  # noqa: BLE001  # raised where the keys are awaited
                     for _, future in self._looking.values():
                         future.set_exception(error)
@@ -130,6 +130,8 @@ class Authenticator:
                     key = found.get(digest)
                     (self._unknown if key is None else self._known).put(whole, key, until)
                     future.set_result(key)
+                if len(found) < len(set(digests)):
+                    await asyncio.sleep(_PAUSE_S)
         finally:
             self._look_up_task, self._looking = None, {}
 
@@ -153,11 +155,6 @@ class _Cache:
         self._found.move_to_end(whole)
         while len(self._found) > self._size:
             self._found.popitem(last=False)
-
-
-def _find_keys(connection: psycopg.Connection, digests: Iterable[bytes]) -> dict[bytes, ApiKey]:
-    found = {digest: find_key(connection, digest) for digest in digests}
-    return {digest: key for digest, key in found.items() if key is not None}
 
 
 def require_scope(key: ApiKey, scope: Scope) -> None:
