@@ -349,7 +349,7 @@ def test_the_cause_of_an_event_is_the_api_key_of_the_call(api: RunningApi, accou
         assert answer.status_code == 200, answer.text
     events = api.client.get(f"/v1/accounts/{account_id}/events").json()["items"]
     with psycopg.connect(api.env["TXPLATFORM_DATABASE_URL"]) as connection:
-        key = api_keys.find_key(connection, api.key.encode())
+        (key,) = api_keys.find_keys(connection, [api.key.encode()])
     assert isinstance(key, api_keys.ApiKey)
     assert [event["caused_by"] for event in events] == [
         {"kind": "api_key", "id": key.id, "name": "test"}

@@ -15,18 +15,18 @@ from hashlib import sha256
 from time import monotonic
 from typing import Generic, TypeVar
 
-import psycopg
-
 from txplatform.api.problems import ProblemError, retry_later
 from txplatform.api.queries import Queries
 from txplatform.api.rate_limits import KeyRates
-from txplatform.api_keys import ApiKey, Scope, UnusableKey, find_key, note_use
+from txplatform.api_keys import ApiKey, Scope, UnusableKey, find_keys, note_use
 from txplatform.contracts.problems import ProblemType
 from txplatform.telemetry import FaultLog, logger
 
 CACHED_S = 3.0
 _MAX_WAITING = 1000
 """The number of keys that may wait for their look-up; further ones get 503."""
+_PAUSE_S = 0.02
+"""The pause after a look-up in which keys were unknown, so that many of them share a query."""
 USE_NOTED_EVERY_S = 60.0
 """The interval at which a process stores that a key is in use."""
 
@@ -143,7 +143,7 @@ class Authenticator:
                 self._looking, self._waiting = self._waiting, {}
                 keys = [key for key, _ in self._looking.values()]
                 try:
-                    found = await self._queries.run(partial(_find_keys, keys=keys))
+                    found = await self._queries.run(partial(find_keys, keys=keys))
                 except Exception as error:  # noqa: BLE001  # raised where the keys are awaited
                     for _, future in self._looking.values():
                         future.set_exception(error)
@@ -157,6 +157,8 @@ class Authenticator:
                         self._known.put(whole, key, until)
                         self._note_use(key.id)
                     future.set_result(key)
+                if any(isinstance(key, UnusableKey) for key in found):
+                    await asyncio.sleep(_PAUSE_S)
         finally:
             self._look_up_task, self._looking = None, {}
 
@@ -196,10 +198,6 @@ class _Cache(Generic[_Found]):
         self._found.move_to_end(whole)
         while len(self._found) > self._size:
             self._found.popitem(last=False)
-
-
-def _find_keys(connection: psycopg.Connection, keys: Iterable[bytes]) -> list[ApiKey | UnusableKey]:
-    return [find_key(connection, key) for key in keys]
 
 
 def require_scope(key: ApiKey, scope: Scope) -> None:

@@ -4,6 +4,7 @@ This module overrides internals of uvicorn's httptools protocol. Before updating
 `tests/e2e/test_http_semantics.py`, `test_connection_limits.py` and `test_upgrade_offers.py`.
 """
 
+import asyncio
 from collections.abc import Mapping
 from enum import IntEnum
 from time import perf_counter
@@ -54,15 +55,38 @@ class Flow(FlowControl):
     held = False
     resumptions = 0
 
+    def __init__(self, transport: asyncio.Transport) -> None:
+        super().__init__(transport)
+        self._is_closing = transport.is_closing
+
+    def pause_reading(self) -> None:
+        """Stop reading."""
+        if not self._is_closing():
+            super().pause_reading()
+
     def resume_reading(self) -> None:
         """Read again, unless held."""
-        if not self.held:
+        if not self.held and not self._is_closing():
             super().resume_reading()
 
     def resume_writing(self) -> None:
         """Write again."""
         self.resumptions += 1
         super().resume_writing()
+
+
+class ClientTransport:
+    """The transport of a client that may have left, to which uvloop refuses to write."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self.is_closing = transport.is_closing
+        self.close = transport.close
+
+    def write(self, data: bytes) -> None:
+        """Send bytes if the client is there."""
+        if not self.is_closing():
+            self._transport.write(data)
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -100,6 +124,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Serve a new connection, unless too many are open."""
         super().connection_made(transport)
         self.flow = Flow(transport)
+        self._client_transport = ClientTransport(transport)
         self._request_log.connections += 1
         if len(self.connections) > self._limits.max_connections:
             self._refuse(
@@ -152,6 +177,7 @@ class HttpProtocol(HttpToolsProtocol):
     def begin_request(self) -> None:
         """Give the request to the ASGI application, or queue it behind the requests before it."""
         super().on_headers_complete()
+        self.cycle.transport = self._client_transport  # type: ignore[assignment]
 
     def on_body(self, body: bytes) -> None:
         """Receive a part of a body."""
@@ -168,7 +194,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Go on with the next request that was read."""
         last = not self.pipeline
         super().on_response_complete()
-        if self._refusal is not None and last:
+        if self._refusal is not None and last and not self.transport.is_closing():
             self._write_refusal(self._refusal)
         elif self._unparsed and len(self.pipeline) < MAX_PIPELINED:
             self.loop.call_soon(self._parse_rest)

@@ -43,7 +43,7 @@ class _Refusals(NamedTuple):
     """The requests that were refused or failed in a second."""
 
     second: int
-    count: int
+    requests: int
 
 
 class RequestLog(Collector):
@@ -151,12 +151,12 @@ class RequestLog(Collector):
         second = int(self._clock())
         before = self._refusals
         if second != before.second:
-            if before.count > MAX_LINES_PER_S:
-                left_out = before.count - MAX_LINES_PER_S
+            if before.requests > MAX_LINES_PER_S:
+                left_out = before.requests - MAX_LINES_PER_S
                 self._log.warning("more requests refused or failed", requests=left_out)
             before = _Refusals(second, 0)
-        self._refusals = _Refusals(second, before.count + 1)
-        return before.count >= MAX_LINES_PER_S
+        self._refusals = _Refusals(second, before.requests + 1)
+        return before.requests >= MAX_LINES_PER_S
 
     def collect(self) -> Iterable[Metric]:
         """Return the metrics as Prometheus families."""
