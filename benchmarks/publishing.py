@@ -94,8 +94,9 @@ def _bare(settings: Settings, records: Sequence[Record]) -> float:
 
 def _published(settings: Settings, database: Database) -> float:
     """Return decisions per second between the publisher's first and last checkpoint."""
+    with settings.owner_database.connect() as owner:
+        owner.execute("UPDATE checkpoints SET position = 0 WHERE name LIKE 'publisher:%'")
     with database.connect() as connection:
-        connection.execute("UPDATE checkpoints SET position = 0 WHERE name LIKE 'publisher:%'")
         end = last_position(connection)
         with running(Publisher(settings, database, CollectorRegistry())):
             while (first := _checkpoint(connection)) == 0:

@@ -40,6 +40,7 @@ def worker_settings() -> Iterator[Settings]:
         settings = Settings(
             _env_file=None,
             database_url=urls.service,
+            migration_database_url=urls.owner,
             kafka_bootstrap_servers=bus.bootstrap_servers,
             log_level="warning",
         )

@@ -382,7 +382,9 @@ EXPECTED: dict[str, set[str]] = {
     "list messages": _KEY | {"inbound_messages by id"},
     "list messages of a topic": _KEY | {"inbound_messages by topic, id"},
     "list messages of an account": _KEY | {"inbound_messages by account_id, id"},
-    "list messages of a limited key": _KEY | {"inbound_messages by account_id, id"},
+    "list messages of a limited key": (
+        _KEY | {"inbound_messages by account_id, id, filter on topic"}
+    ),
     "parked messages of a limited key": {
         "inbound_messages by status, id, filter on topic, account_id, reason"
     },
