@@ -5,8 +5,8 @@ BIN := .venv/bin
 UV := .cache/uv/bin/uv
 DEBIAN_PACKAGES := chromium faketime openssl pgbouncer prometheus
 
-.PHONY: help setup debian-packages demo test test-long lint format bench pictures reliability screenshots lock \
-	schemas sbom clean
+.PHONY: help setup debian-packages demo test test-long fuzz lint format bench pictures reliability screenshots \
+	lock schemas sbom clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ test: lint ## lint, then run one test of each kind (ARGS=tests/unit selects some
 
 test-long: lint ## lint, then run every test and print the slowest
 	$(PYTEST) --durations 50 --durations-min 1 $(ARGS)
+
+fuzz: setup ## send requests that are wrong in random ways (ARGS="--requests 1000000 --seed 7")
+	PYTHONPATH=tests $(BIN)/python -m harness.fuzz $(ARGS)
 
 format: setup ## format the code
 	$(BIN)/ruff check --fix .

@@ -160,20 +160,25 @@ def revoke_key(connection: psycopg.Connection, key_id: str) -> ApiKey:
     return _key_of(row)
 
 
-def find_key(connection: psycopg.Connection, key: bytes) -> ApiKey | UnusableKey:
-    """Look up a key by its secret."""
-    row = connection.execute(
-        f"SELECT {_COLUMNS}, coalesce(expires_at <= now(), false) FROM api_keys"
+def find_keys(connection: psycopg.Connection, keys: Sequence[bytes]) -> list[ApiKey | UnusableKey]:
+    """Look up keys by their secrets; return what each is, in the same order."""
+    rows = connection.execute(
+        f"SELECT key_sha256, coalesce(expires_at <= now(), false), {_COLUMNS} FROM api_keys"
         " WHERE key_sha256 = ANY (%s)",
-        ([digest_of(key), digest_of(key, limited=True)],),
-    ).fetchone()
-    if row is None:
-        return UnusableKey(KeyFault.UNKNOWN)
-    *columns, expired = row
-    found = _key_of(columns)
-    if found.revoked_at is not None:
-        return UnusableKey(KeyFault.REVOKED, found.id)
-    return UnusableKey(KeyFault.EXPIRED, found.id) if expired else found
+        ([digest_of(key, limited=limited) for key in keys for limited in (False, True)],),
+    )
+    found = {digest: _usable(_key_of(row), expired=expired) for digest, expired, *row in rows}
+    unknown = UnusableKey(KeyFault.UNKNOWN)
+    return [
+        found.get(digest_of(key)) or found.get(digest_of(key, limited=True)) or unknown
+        for key in keys
+    ]
+
+
+def _usable(key: ApiKey, *, expired: bool) -> ApiKey | UnusableKey:
+    if key.revoked_at is not None:
+        return UnusableKey(KeyFault.REVOKED, key.id)
+    return UnusableKey(KeyFault.EXPIRED, key.id) if expired else key
 
 
 def note_use(connection: psycopg.Connection, key_id: str) -> None:

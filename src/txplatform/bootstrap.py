@@ -10,7 +10,10 @@ from prometheus_client import CollectorRegistry
 
 from txplatform.api.app import Api, assemble_api
 from txplatform.api.authentication import Authenticator
+from txplatform.api.events import stream_message
+from txplatform.api.log_tail import LogTail
 from txplatform.api.queries import Queries
+from txplatform.api.rate_limits import KeyRates, StreamLimits
 from txplatform.api.readiness import Readiness
 from txplatform.api.request_log import RequestLog
 from txplatform.api.services import Services
@@ -70,11 +73,13 @@ def create_api(settings: Settings, process: int = 0) -> Api:
     stopping = asyncio.Event()
     readiness = Readiness(decider, queries, stopping)
     request_log = RequestLog(settings.slow_request_ms)
+    streams = StreamLimits(settings.api_max_streams, settings.api_max_streams_per_key)
+    rates = KeyRates(settings.api_rate_per_key, settings.api_burst_per_key)
     share_metrics_port = settings.api_processes > 1 and settings.metrics_port is None
     services = Services(
         settings,
         decider,
-        Authenticator(queries),
+        Authenticator(queries, rates=rates),
         queries,
         readiness,
         request_log,
@@ -83,8 +88,11 @@ def create_api(settings: Settings, process: int = 0) -> Api:
             decider.metrics,
             request_log,
             queries,
+            streams,
             process=process if share_metrics_port else None,
         ),
+        streams,
+        LogTail(queries, stream_message),
         stopping,
     )
     return assemble_api(services)

@@ -84,12 +84,18 @@ def serve_pages(listening: socket.socket, page_of: Callable[[str], Page]) -> Cal
         timeout = _CLIENT_WITHIN_S
 
         def do_GET(self) -> None:  # named by the standard library
+            self.wfile.write(self._send_head())
+
+        def do_HEAD(self) -> None:
+            self._send_head()
+
+        def _send_head(self) -> bytes:
             page = page_of(self.path)
             self.send_response(page.status)
             self.send_header("Content-Type", page.media_type)
             self.send_header("Content-Length", str(len(page.body)))
             self.end_headers()
-            self.wfile.write(page.body)
+            return page.body
 
         def log_message(self, *_: object) -> None:
             """Log nothing, since probes are too frequent to log."""

@@ -174,6 +174,48 @@ class Settings(KafkaSettings):
         description="Time after which the API closes an idle connection, seconds; longer than the "
         "idle time-out of a load balancer in front of it.",
     )
+    api_max_connections: int = Field(
+        default=4096,
+        ge=1,
+        description="Largest number of open connections to an API process; others get 503. "
+        "At most the limit of open files less 100.",
+    )
+    api_head_timeout_s: float = Field(
+        default=10,
+        gt=0,
+        description="Time for the head of a request, and for the first byte of a connection, "
+        "seconds.",
+    )
+    api_body_timeout_s: float = Field(
+        default=30, gt=0, description="Time for the body of a request, seconds."
+    )
+    api_send_timeout_s: float = Field(
+        default=30,
+        gt=0,
+        description="Time for a client to read what was sent, seconds; then the connection ends.",
+    )
+    api_max_streams: int = Field(
+        default=100,
+        ge=0,
+        description="Largest number of event streams of an API process; others get 429.",
+    )
+    api_max_streams_per_key: int = Field(
+        default=10,
+        ge=0,
+        description="Largest number of event streams of an API key in an API process.",
+    )
+    api_rate_per_key: float | None = Field(
+        default=None,
+        gt=0,
+        description="Requests a second that an API key may send to an API process; others get "
+        "429. By default there is no limit.",
+    )
+    api_burst_per_key: int | None = Field(
+        default=None,
+        ge=1,
+        description="Requests that a key may send at once if it has a rate; by default those of "
+        "a second.",
+    )
     api_tls_certificate_file: FilePath | None = Field(
         default=None,
         description="PEM file with the API's certificate and its chain; turns TLS on.",

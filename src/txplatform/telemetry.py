@@ -18,8 +18,6 @@ from txplatform.settings import Settings
 REPEATED_EVERY_S = 60
 """The interval at which a lasting fault is logged again."""
 
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-
 _NUMBER = re.compile(r"\d+")
 
 
@@ -144,18 +142,6 @@ class FaultLog:
 def new_traceparent() -> str:
     """Return a `traceparent` that begins a new trace (W3C Trace Context, section 3.2)."""
     return f"00-{random_id()}-{random_id()[:16]}-01"
-
-
-def accept_traceparent(given: str | None) -> str:
-    """Return the caller's `traceparent` if it is well formed, otherwise a new one."""
-    if given is not None and _TRACEPARENT.fullmatch(given):
-        return given
-    return new_traceparent()
-
-
-def header_traceparent(given: bytes | None) -> str:
-    """Return an HTTP header's `traceparent` if it is well formed, otherwise a new one."""
-    return accept_traceparent(given.decode("latin-1") if given else None)
 
 
 def correlation_id(traceparent: str) -> str:

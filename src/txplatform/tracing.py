@@ -85,7 +85,7 @@ class Tracer:
         self,
         name: str,
         kind: Literal["SERVER", "CONSUMER", "PRODUCER"],
-        parent: str | None,
+        parent: tuple[str | None, str | None],
         *,
         began_ns: int | None = None,
     ) -> Span:
@@ -94,16 +94,20 @@ class Tracer:
         Args:
             name: The name of the span.
             kind: Whether a request is served, or a message is consumed or published.
-            parent: The `traceparent` of the cause; a new trace begins if it is None or malformed.
+            parent: The `traceparent` and `tracestate` of the cause; a new trace begins if the
+                first is None or malformed.
             began_ns: When the span began, nanoseconds since 1970; None for now.
         """
-        context = self._w3c.extract({"traceparent": parent or ""}, self._nothing)
+        traceparent, tracestate = (each or "" for each in parent)
+        context = self._w3c.extract(
+            {"traceparent": traceparent, "tracestate": tracestate}, self._nothing
+        )
         return self._tracer.start_span(
             name, context, self._trace.SpanKind[kind], start_time=began_ns
         )
 
-    def traceparent(self, span: Span) -> str:
-        """Return the `traceparent` that makes a span the parent of what it causes."""
+    def trace_of(self, span: Span) -> tuple[str, str]:
+        """Return `traceparent` and `tracestate` that make a span the parent of what it causes."""
         carrier: dict[str, str] = {}
         self._w3c.inject(carrier, self._trace.set_span_in_context(span, self._nothing))
-        return carrier["traceparent"]
+        return carrier["traceparent"], carrier.get("tracestate", "")

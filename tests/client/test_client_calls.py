@@ -111,7 +111,8 @@ def test_a_used_id_with_other_fields_is_a_problem_that_names_the_field(
     with pytest.raises(ProblemError) as refused:
         send("decide_purchase", purchase(opened, 999))
     problem = refused.value.problem
-    assert (problem.type, problem.status) == ("id-reused", 409)
+    assert (problem.type, problem.status) == ("/problems/id-reused", 409)
+    assert refused.value.type == "id-reused"
     assert [each.pointer for each in problem.errors] == ["/amount"]
     assert refused.value.next_step
     assert refused.value.detail in str(refused.value)

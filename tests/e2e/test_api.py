@@ -100,7 +100,7 @@ def test_an_unopened_account_is_declined_and_has_no_balance(
     body = api.client.post("/v1/process-transaction", json=purchase("t", account_id, 1)).json()
     assert (body["response_code"], body["balance"]) == ("14", None)
     answer = api.client.get(f"/v1/accounts/{account_id}/balance")
-    assert (answer.status_code, answer.json()["type"]) == (404, "account-not-found")
+    assert (answer.status_code, answer.json()["type"]) == (404, "/problems/account-not-found")
 
 
 def test_i4_the_same_request_gets_the_same_answer_from_another_process(
@@ -140,7 +140,7 @@ def test_the_same_id_with_other_fields_is_a_conflict_that_changes_nothing(
     other = purchase("t", account_id, 11)
     other["merchant"] = {**other["merchant"], "name": "Corner Bookshop"}
     answer = api.client.post("/v1/process-transaction", json=other)
-    assert (answer.status_code, answer.json()["type"]) == (409, "id-reused")
+    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/id-reused")
     pointers = [error["pointer"] for error in answer.json()["errors"]]
     assert pointers == ["/amount", "/merchant/name"]
     answer = api.client.post(
@@ -270,7 +270,7 @@ def test_a_key_needs_the_scope_and_is_refused_soon_after_it_is_revoked(own_api: 
     assert httpx.get(own_api.url + path, headers=reader).status_code == 200
     asked = purchase("t", "acc-1", 1)
     answer = httpx.post(own_api.url + "/v1/process-transaction", json=asked, headers=reader)
-    assert (answer.status_code, answer.json()["type"]) == (403, "forbidden")
+    assert (answer.status_code, answer.json()["type"]) == (403, "/problems/forbidden")
     _, out, _ = run_command("keys", "list", "--json", env=own_api.env)
     (key_id,) = [key["id"] for key in json.loads(out) if key["scopes"] == ["accounts:read"]]
     assert run_command("keys", "revoke", key_id, env=own_api.env)[0] == 0
@@ -306,7 +306,10 @@ def test_i8_the_api_is_ready_again_when_its_database_is_back(
         own_postgres.kill()
         refused = api.client.post("/v1/process-transaction", json=purchase("down", "acc-1", 2))
         assert refused.status_code == 503
-        assert refused.json()["type"] in {"store-unavailable", "outcome-unknown"}
+        assert refused.json()["type"] in {
+            "/problems/store-unavailable",
+            "/problems/outcome-unknown",
+        }
         assert refused.headers["Retry-After"]
         assert api.client.get("/readyz").status_code == 503
         assert api.client.get("/livez").status_code == 200
@@ -347,7 +350,7 @@ def test_the_cause_of_an_event_is_the_api_key_of_the_call(api: RunningApi, accou
         assert answer.status_code == 200, answer.text
     events = api.client.get(f"/v1/accounts/{account_id}/events").json()["items"]
     with psycopg.connect(api.env["TXPLATFORM_DATABASE_URL"]) as connection:
-        key = api_keys.find_key(connection, api.key.encode())
+        (key,) = api_keys.find_keys(connection, [api.key.encode()])
     assert isinstance(key, api_keys.ApiKey)
     assert [event["caused_by"] for event in events] == [
         {"kind": "api_key", "id": key.id, "name": "test"}

@@ -44,7 +44,7 @@ def check(answer: httpx.Response, status: int, kind: str) -> dict[str, Any]:
         "application/problem+json",
     ), answer.text
     problem: dict[str, Any] = answer.json()
-    assert problem["type"] == kind
+    assert problem["type"] == f"/problems/{kind}"
     assert problem["status"] == status
     assert problem["detail"]
     assert problem["next_step"]

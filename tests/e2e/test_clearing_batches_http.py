@@ -184,7 +184,7 @@ def test_a_batch_may_have_1000_items_with_the_longest_fields(api: RunningApi, he
     ]
     assert send(api, *items)["clean"] == 1000
     refused = api.client.post(PATH, content=b'{"items": [' + b" " * 8_388_608 + b"]}")
-    assert (refused.status_code, refused.json()["type"]) == (413, "body-too-large")
+    assert (refused.status_code, refused.json()["type"]) == (413, "/problems/body-too-large")
     assert "8388608 bytes" in refused.text
 
 
@@ -235,5 +235,5 @@ def test_an_invalid_batch_is_refused_as_a_whole(
 ) -> None:
     headers = {"Content-Type": "application/json"}
     answer = api.client.post(PATH, content=body, headers=headers)
-    assert (answer.status_code, answer.json()["type"]) == (status, kind)
+    assert (answer.status_code, answer.json()["type"]) == (status, f"/problems/{kind}")
     assert balance(api.client, held)["account_version"] == 2

@@ -58,7 +58,7 @@ def test_controls_are_set_read_and_removed(own_api: RunningApi, database: TestDa
     assert (copy.json(), copy.headers["Idempotency-Replayed"]) == (was_set.json(), "true")
     assert client.get(path).json()["rules"] == []
     other = put(client, path, "c1", [])
-    assert (other.status_code, other.json()["type"]) == (409, "id-reused")
+    assert (other.status_code, other.json()["type"]) == (409, "/problems/id-reused")
     result = verify(Database(database.service_url))
     assert result.passed, result.differences.kept
     assert result.compared["re-evaluated decisions"] == 2
@@ -71,7 +71,7 @@ def test_controls_apply_to_one_account(api: RunningApi, path: str) -> None:
     asked = purchase("t1", "other", 10)
     assert api.client.post("/v1/process-transaction", json=asked).json()["decision"] == "approved"
     unknown = api.client.get("/v1/accounts/nobody/controls")
-    assert (unknown.status_code, unknown.json()["type"]) == (404, "account-not-found")
+    assert (unknown.status_code, unknown.json()["type"]) == (404, "/problems/account-not-found")
 
 
 def test_invalid_controls_are_named_and_change_nothing(api: RunningApi, path: str) -> None:
@@ -86,7 +86,9 @@ def test_invalid_controls_are_named_and_change_nothing(api: RunningApi, path: st
         (put(api.client, path, "c1", [], surprise=1), "/surprise"),
     ]
     for answer, pointer in wrong:
-        assert (answer.status_code, answer.json()["type"]) == (422, "validation"), answer.text
+        assert (answer.status_code, answer.json()["type"]) == (422, "/problems/validation"), (
+            answer.text
+        )
         assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
     assert api.client.get(path).json()["account_version"] == 1
 

@@ -375,4 +375,7 @@ def test_a_purchase_whose_body_never_comes_does_not_hold_the_stop_back(
         assert httpx.get(f"{api.url}/livez").status_code == 200
         assert api.command.stop() == 0
         response = connection.receive()
-        assert (response.status, json.loads(response.body)["type"]) == (503, "outcome-unknown")
+        assert (response.status, json.loads(response.body)["type"]) == (
+            503,
+            "/problems/outcome-unknown",
+        )

@@ -57,7 +57,7 @@ def test_a_used_id_gets_its_recorded_response(api: RunningApi, account: str) -> 
     again = client.post(f"{PATH}?dry_run=true", json=purchase("tx", account, 400))
     assert (again.json(), again.headers["Idempotency-Replayed"]) == (stored, "true")
     other = client.post(f"{PATH}?dry_run=true", json=purchase("tx", account, 401))
-    assert (other.status_code, other.json()["type"]) == (409, "id-reused")
+    assert (other.status_code, other.json()["type"]) == (409, "/problems/id-reused")
 
 
 def test_an_account_that_is_not_open_and_a_late_authorization(
@@ -95,7 +95,7 @@ def test_a_misspelt_dry_run_records_no_purchase(
 ) -> None:
     before = count_events(api)
     answer = api.client.post(f"{PATH}?{query}", json=purchase("tx", account, 1))
-    assert (answer.status_code, answer.json()["type"]) == (422, "validation")
+    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/validation")
     assert [error["pointer"] for error in answer.json()["errors"]] == [f"/{wrong}"]
     assert count_events(api) == before
 

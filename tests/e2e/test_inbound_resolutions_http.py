@@ -70,12 +70,12 @@ def test_a_parked_message_is_discarded_with_a_reason(
     assert (discarded["status"], discarded["resolution"]) == ("discarded", "Sent twice.")
     assert discarded["resolved_by"].startswith("test (key_")
     refused = resolve(client, message.id, "discards", reason="Again.")
-    assert (refused.status_code, refused.json()["type"]) == (409, "message-not-parked")
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/message-not-parked")
 
 
 def test_a_message_that_does_not_exist_is_404(client: httpx.Client) -> None:
     refused = resolve(client, 77, "retries")
-    assert (refused.status_code, refused.json()["type"]) == (404, "message-not-found")
+    assert (refused.status_code, refused.json()["type"]) == (404, "/problems/message-not-found")
 
 
 def test_the_parked_messages_of_a_topic_and_a_reason_are_retried_in_bulk(

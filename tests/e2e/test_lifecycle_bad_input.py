@@ -89,7 +89,7 @@ def check(answer: httpx.Response, status: int, kind: str) -> None:
         status,
         "application/problem+json",
     ), answer.text
-    assert answer.json()["type"] == kind
+    assert answer.json()["type"] == f"/problems/{kind}"
     assert CARD not in answer.text
 
 

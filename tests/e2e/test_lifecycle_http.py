@@ -215,7 +215,7 @@ def test_i4_a_repeated_request_gets_the_same_response_and_has_no_effect(
     assert again.headers["Idempotency-Replayed"] == "true"
     assert (again.status_code, again.content) == (200, first.content)
     other = post(api, f"{held}/{path}", **{**body, "amount": 6})
-    assert (other.status_code, other.json()["type"]) == (409, "id-reused")
+    assert (other.status_code, other.json()["type"]) == (409, "/problems/id-reused")
     assert balance(api.client, held)["account_version"] == after
 
 
@@ -228,10 +228,10 @@ def test_another_currency_is_refused_and_is_a_conflict_if_the_id_is_used(
     name = "refund_id" if path == "refunds" else "clearing_id"
     asked = {name: "x", "amount": 5, "currency": "EUR"}
     answer = post(api, f"{held}/{path}", **asked)
-    assert (answer.status_code, answer.json()["type"]) == (422, "currency-mismatch")
+    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/currency-mismatch")
     post(api, f"{held}/{path}", **{**asked, "currency": "USD"})
     answer = post(api, f"{held}/{path}", **asked)
-    assert (answer.status_code, answer.json()["type"]) == (409, "id-reused")
+    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/id-reused")
     assert balance(api.client, held)["account_version"] == 3
 
 
@@ -251,7 +251,7 @@ def test_a_posting_waits_for_its_account_and_is_then_applied(
     assert again.headers["Idempotency-Replayed"] == "true"
     assert again.content == first.content
     other = post(api, f"{account_id}/{path}", **{**asked, "amount": 6})
-    assert (other.status_code, other.json()["type"]) == (409, "id-reused")
+    assert (other.status_code, other.json()["type"]) == (409, "/problems/id-reused")
     open_account(api.client, account_id, 1000)
     assert money(api, account_id) == (5 * sign, 0)
     later = post(api, f"{account_id}/{path}", **asked)
@@ -297,7 +297,7 @@ def test_an_operator_s_status_is_set_once_under_its_id(api: RunningApi, held: st
         assert again.headers["Idempotency-Replayed"] == "true"
         assert again.content == first.content
     reused = post(api, f"{held}/status", **{**frozen, "reason": "Found."})
-    assert (reused.status_code, reused.json()["type"]) == (409, "id-reused")
+    assert (reused.status_code, reused.json()["type"]) == (409, "/problems/id-reused")
     reopened = post(api, f"{held}/status", status_id="s3", status="active", reason="Back.")
-    assert (reopened.status_code, reopened.json()["type"]) == (409, "account-closed")
+    assert (reopened.status_code, reopened.json()["type"]) == (409, "/problems/account-closed")
     assert balance(api.client, held)["status"] == "closed"

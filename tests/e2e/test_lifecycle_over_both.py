@@ -83,7 +83,7 @@ def test_i3_a_clearing_over_http_and_kafka_has_one_effect(  # noqa: PLR0913  # a
             *("merchant", "original_amount", "original_currency", "presented_at")
         }
     other = posted_over_http(own_api, direction, 101, account_id)
-    assert (other.status_code, other.json()["type"]) == (409, "id-reused")
+    assert (other.status_code, other.json()["type"]) == (409, "/problems/id-reused")
     assert [error["pointer"] for error in other.json()["errors"]] == ["/amount"]
     open_account(own_api.client, account_id, 10_000)
     assert balance(own_api.client, account_id)["posted"] == (100 if direction == "debit" else -100)

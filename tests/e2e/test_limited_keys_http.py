@@ -91,7 +91,11 @@ def test_other_accounts_are_404_in_reads_and_403_in_writes_whether_they_exist_or
                 filled = path.format(account_id=account, transaction_id="tx")
                 body: dict[str, Any] | None = None if method == "get" else {}
                 answers[account] = limited.client.request(method.upper(), filled, json=body)
-            expected = (404, "account-not-found") if method == "get" else (403, "forbidden")
+            expected = (
+                (404, "/problems/account-not-found")
+                if method == "get"
+                else (403, "/problems/forbidden")
+            )
             own, other, missing = answers.values()
             assert own.status_code == (200 if method == "get" else 422), (method, path)
             assert (other.status_code, other.json()["type"]) == expected, (method, path)
@@ -242,7 +246,7 @@ def test_calls_that_concern_all_accounts_are_refused(api: RunningApi, account_id
             continue
         for method in operations:
             answer = httpx.request(method.upper(), api.url + path.format(**names), headers=headers)
-            assert (answer.status_code, answer.json()["type"]) == (403, "forbidden"), path
+            assert (answer.status_code, answer.json()["type"]) == (403, "/problems/forbidden"), path
             tried += 1
     assert tried == 8
     assert httpx.get(f"{api.url}/v1/currencies", headers=headers).status_code == 200

@@ -58,7 +58,7 @@ def test_a_list_of_an_account_is_not_found_exactly_if_its_balance_is_not(
     assert early.json()["decision"] == "declined"
     for each in ("balance", name):
         answer = api.client.get(f"{path}/{each}")
-        assert (answer.status_code, answer.json()["type"]) == (404, "account-not-found")
+        assert (answer.status_code, answer.json()["type"]) == (404, "/problems/account-not-found")
     open_account(api.client, account_id, 100)
     assert api.client.get(f"{path}/{name}").status_code == 200
 
@@ -120,7 +120,7 @@ def test_a_filter_that_cannot_be_read_is_named(api: RunningApi, account: str, qu
     answer = api.client.get(f"{account}/postings?{query}")
     assert answer.status_code == 422
     problem = answer.json()
-    assert problem["type"] == "validation"
+    assert problem["type"] == "/problems/validation"
     assert [error["pointer"] for error in problem["errors"]] == [f"/{query.partition('=')[0]}"]
 
 
@@ -154,7 +154,10 @@ def test_a_cursor_used_elsewhere_is_refused(api: RunningApi, account: str) -> No
             if name == other:
                 assert answer.status_code == 200
             else:
-                assert (answer.status_code, answer.json()["type"]) == (422, "invalid-cursor"), other
+                assert (answer.status_code, answer.json()["type"]) == (
+                    422,
+                    "/problems/invalid-cursor",
+                ), other
 
 
 def test_rule_sets_come_in_pages(own_api: RunningApi) -> None:

@@ -35,12 +35,12 @@ def test_an_absent_opening_balance_equals_0(
     repeated = opened(api, account_id, **absent)
     assert (repeated.status_code, repeated.headers["Idempotency-Replayed"]) == (200, "true")
     other = opened(api, account_id, opening_balance=1)
-    assert (other.status_code, other.json()["type"]) == (409, "id-reused")
+    assert (other.status_code, other.json()["type"]) == (409, "/problems/id-reused")
 
 
 def test_an_opening_balance_beyond_the_range_is_refused(api: RunningApi, account_id: str) -> None:
     answer = opened(api, account_id, opening_balance=8_000_000_000_000_001)
-    assert (answer.status_code, answer.json()["type"]) == (422, "balance-out-of-range")
+    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/balance-out-of-range")
     assert opened(api, account_id, opening_balance=-8_000_000_000_000_000).status_code == 201
 
 
@@ -95,7 +95,7 @@ def test_an_idempotency_key_must_be_the_id_of_the_purchase(
     )
     assert answer.status_code == status
     if status == 400:
-        assert answer.json()["type"] == "idempotency-key-mismatch"
+        assert answer.json()["type"] == "/problems/idempotency-key-mismatch"
         assert balance(api.client, account_id)["account_version"] == 1
 
 
@@ -128,6 +128,9 @@ def test_an_idempotency_key_must_be_the_id_of_any_other_request(
     ]
     for path, body, key in requests:
         other = api.client.post(path, json=body, headers={"Idempotency-Key": "other"})
-        assert (other.status_code, other.json()["type"]) == (400, "idempotency-key-mismatch"), path
+        assert (other.status_code, other.json()["type"]) == (
+            400,
+            "/problems/idempotency-key-mismatch",
+        ), path
         same = api.client.post(path, json=body, headers={"Idempotency-Key": key})
         assert same.is_success, same.text

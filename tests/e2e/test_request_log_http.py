@@ -152,7 +152,9 @@ def test_bytes_that_are_not_http_are_refused_with_a_correlation_id(logged_api: R
         connection.sendall(b"GET /\x00 HTTP\r\n\r\n")
         head, _, body = connection.makefile("rb").read().decode().partition("\r\n\r\n")
     assert head.startswith("HTTP/1.1 400 ")
-    assert body == "Invalid HTTP request received."
+    problem = json.loads(body)
+    assert (problem["type"], problem["status"]) == ("/problems/invalid-http", 400)
+    assert problem["detail"] == "Invalid char in url path."
     headers = dict(line.split(": ") for line in head.splitlines()[1:])
     line = line_of(logged_api, headers["x-correlation-id"])
     assert (line["status"], line["problem"]) == (400, "invalid-http")
@@ -196,7 +198,7 @@ def test_a_failed_request_is_logged_as_an_error_and_the_outage_once(
         assert answer.status_code == 503
         line = line_of(api, answer.json()["correlation_id"])
         assert (line["event"], line["level"]) == ("request failed", "error")
-        assert line["problem"] == answer.json()["type"]
+        assert f"/problems/{line['problem']}" == answer.json()["type"]
         for _ in range(3):
             assert httpx.get(f"{api.url}/readyz").status_code == 503
         assert [each for each in lines(api) if each["route"] == "/readyz"] == []

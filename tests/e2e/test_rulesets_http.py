@@ -116,9 +116,9 @@ def test_repeated_changes_are_replayed_and_other_contents_refused(own_api: Runni
     again = add(client, NO_BOOKS)
     assert (again.status_code, again.headers["Idempotency-Replayed"]) == (200, "true")
     other = add(client, {**AT_MOST_10, "version": 1})
-    assert (other.status_code, other.json()["type"]) == (409, "id-reused")
+    assert (other.status_code, other.json()["type"]) == (409, "/problems/id-reused")
     built_in = add(client, {"name": "default", "version": 1, "rules": []})
-    assert (built_in.status_code, built_in.json()["type"]) == (409, "id-reused")
+    assert (built_in.status_code, built_in.json()["type"]) == (409, "/problems/id-reused")
 
     as_it_is = client.get("/v1/rulesets/default@1").json()["content"]
     built_in = add(client, as_it_is)
@@ -133,7 +133,7 @@ def test_repeated_changes_are_replayed_and_other_contents_refused(own_api: Runni
     assert client.get("/v1/rulesets").json()["active"] == "default@1"
     for ruleset_id, reason in (("default@1", "Because."), ("retail@1", "Another reason.")):
         reused = activate(client, ruleset_id, "act-1", reason)
-        assert (reused.status_code, reused.json()["type"]) == (409, "id-reused")
+        assert (reused.status_code, reused.json()["type"]) == (409, "/problems/id-reused")
 
     shadowing = {"shadowing_id": "sh-1", "reason": "Try."}
     path = "/v1/rulesets/retail@1/shadowings"
@@ -334,7 +334,10 @@ def test_rules_of_a_newer_version_stop_only_purchases(
         path = f"/v1/process-transaction{query}"
         for number in range(20):
             refused = client.post(path, json=purchase(f"new-{number}", "acc", 1))
-            assert (refused.status_code, refused.json()["type"]) == (503, "store-unavailable")
+            assert (refused.status_code, refused.json()["type"]) == (
+                503,
+                "/problems/store-unavailable",
+            )
             assert named in refused.json()["detail"]
         again = client.post(path, json=known)
         assert (again.status_code, again.json()) == (200, decided.json())
@@ -342,7 +345,7 @@ def test_rules_of_a_newer_version_stop_only_purchases(
 
     increment = {"increment_id": "i", "amount": 1}
     raised = client.post("/v1/accounts/acc/transactions/known/increments", json=increment)
-    assert (raised.status_code, raised.json()["type"]) == (503, "store-unavailable")
+    assert (raised.status_code, raised.json()["type"]) == (503, "/problems/store-unavailable")
 
     for path, body in (
         (

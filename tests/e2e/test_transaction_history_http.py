@@ -240,7 +240,7 @@ def test_a_reversal_before_its_authorization(caller: Caller) -> None:
 def test_a_transaction_that_nothing_names_is_not_found(caller: Caller) -> None:
     """A clearing that waits for the account does not count."""
     answer = caller.client.get(f"{caller.path}/transactions/none")
-    assert (answer.status_code, answer.json()["type"]) == (404, "transaction-not-found")
+    assert (answer.status_code, answer.json()["type"]) == (404, "/problems/transaction-not-found")
     assert "lags" not in answer.json()["detail"]
     path = "/v1/accounts/unopened/transactions/t"
     asked = {"clearing_id": "c", "amount": 1, "currency": "USD"}

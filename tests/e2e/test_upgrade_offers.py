@@ -58,5 +58,5 @@ def test_a_tunnel_is_refused(api: RunningApi) -> None:
     assert port is not None
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         connection.sendall(b"CONNECT bank.example:443 HTTP/1.1\r\nHost: bank.example\r\n\r\n")
-        assert _answer(connection)[0] == 400
+        assert _answer(connection)[0] == 501
     assert api.client.get("/livez").status_code == 200

@@ -119,7 +119,7 @@ def test_a_decision_in_a_frozen_database_does_not_delay_the_stop(
             assert api.command.stop() == 1
         answers = [copy.result() for copy in copies if copy.exception() is None]
         assert {(each.status_code, each.json()["type"]) for each in answers} == {
-            (503, "outcome-unknown")
+            (503, "/problems/outcome-unknown")
         }
     with running_api(env) as api:
         assert api.client.post("/v1/process-transaction", json=asked).status_code == 200
@@ -155,7 +155,7 @@ def test_without_its_schema_the_api_says_what_to_do(postgres: PostgresServer) ->
         command.wait_ready()
         headers = {"Authorization": f"Bearer txp_{'x' * 43}"}
         answer = httpx.get(f"http://127.0.0.1:{port}/v1/events", headers=headers)
-        assert (answer.status_code, answer.json()["type"]) == (503, "store-unavailable")
+        assert (answer.status_code, answer.json()["type"]) == (503, "/problems/store-unavailable")
         assert "txplatform migrate" in answer.json()["next_step"]
         probe = httpx.get(f"http://127.0.0.1:{port}/readyz")
         assert "txplatform migrate" in probe.json()["detail"]
@@ -190,7 +190,7 @@ def test_metrics_have_their_own_port_if_one_is_configured(service_env: dict[str,
     with running_api(service_env, TXPLATFORM_METRICS_PORT=str(port)) as api:
         assert "txplatform_queued_requests" in _series(f"http://127.0.0.1:{port}/metrics")
         answer = api.client.get("/metrics")
-        assert (answer.status_code, answer.json()["type"]) == (404, "not-found")
+        assert (answer.status_code, answer.json()["type"]) == (404, "/problems/not-found")
 
 
 @pytest.mark.long

@@ -67,14 +67,14 @@ def test_every_json_answer_has_an_example(document: dict[str, Any]) -> None:
 
 
 def test_errors_are_described_as_problems(document: dict[str, Any]) -> None:
-    """They have RFC 9457's media type; 503 has `Retry-After`, 401 has `WWW-Authenticate`."""
+    """429 and 503 have `Retry-After`, 401 and 403 have `WWW-Authenticate`."""
     for path, operations in document["paths"].items():
         for operation in operations.values():
             for status, answer in operation["responses"].items():
                 if path.startswith("/v1") and status >= "400":
                     assert list(answer["content"]) == ["application/problem+json"]
-                    assert ("Retry-After" in answer["headers"]) == (status == "503")
-                    assert ("WWW-Authenticate" in answer["headers"]) == (status == "401")
+                    assert ("Retry-After" in answer["headers"]) == (status in {"429", "503"})
+                    assert ("WWW-Authenticate" in answer["headers"]) == (status in {"401", "403"})
 
 
 def test_every_operation_says_the_scope_that_it_needs(document: dict[str, Any]) -> None:
@@ -202,7 +202,7 @@ def test_files_that_the_page_does_not_have_are_not_found(
     for name in ("nothing.js", "..%2Fapp.py", "%2Fetc%2Fpasswd"):
         assert browse(f"/docs/{name}").status_code == 404
     refused = browse("/docs/index.html", "POST")
-    assert (refused.status_code, refused.headers["allow"]) == (405, "GET")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
 
 
 def test_swagger_ui_is_the_version_that_is_named() -> None:

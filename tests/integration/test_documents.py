@@ -43,6 +43,16 @@ def test_every_operation_says_what_it_is_and_what_can_go_wrong(openapi: dict[str
                 assert operation["security"]
 
 
+OF_PROTOCOL = {
+    "invalid-http",
+    "uri-too-long",
+    "head-too-large",
+    "not-implemented",
+    "http-version-not-supported",
+}
+"""Problems of requests that reach no operation."""
+
+
 def test_every_problem_is_described_somewhere(openapi: dict[str, Any]) -> None:
     described = {
         kind
@@ -53,7 +63,8 @@ def test_every_problem_is_described_somewhere(openapi: dict[str, Any]) -> None:
         .get("application/problem+json", {})
         .get("examples", {})
     }
-    assert {kind.type for kind in ProblemType} - described == {"not-found", "method-not-allowed"}
+    of_any_request = {"not-found", "method-not-allowed", *OF_PROTOCOL}
+    assert {kind.type for kind in ProblemType} - described == of_any_request
 
 
 def test_the_decision_has_the_contract_s_example(openapi: dict[str, Any]) -> None:

@@ -168,7 +168,7 @@ def test_a_shadow_evaluation_is_started_inspected_and_stopped(
         assert [each["transaction_id"] for each in rest["items"]] == ["t6"]
         assert rest["next_cursor"] is None
         wrong = api.client.get(path, params={"cursor": "?"})
-        assert (wrong.status_code, wrong.json()["type"]) == (422, "invalid-cursor")
+        assert (wrong.status_code, wrong.json()["type"]) == (422, "/problems/invalid-cursor")
 
         metrics = httpx.get(f"http://127.0.0.1:{health}/metrics").text
         assert (

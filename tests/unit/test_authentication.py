@@ -22,11 +22,13 @@ from txplatform.api.authentication import (
     require_scope,
 )
 from txplatform.api.problems import ProblemError
-from txplatform.api_keys import ApiKey, KeyFault, Scope, UnusableKey, find_key, note_use
+from txplatform.api.rate_limits import KeyRates
+from txplatform.api_keys import ApiKey, KeyFault, Scope, UnusableKey, note_use
 from txplatform.decisions.errors import StoreUnavailableError
 
 READ, WRITE = Scope.ACCOUNTS_READ, Scope.ACCOUNTS_WRITE
 KEY = ApiKey("key_1", "reader", (READ.value,), datetime(2026, 11, 20, tzinfo=UTC), None, None)
+UNKNOWN = UnusableKey(KeyFault.UNKNOWN)
 
 
 def bearer(letter: str) -> bytes:
@@ -39,7 +41,9 @@ class MadeUpKeys:
 
     Attributes:
         found: The result of a look-up, or the exception it raises.
-        looked_up: The number of look-ups.
+        looked_up: The number of keys that were looked up.
+        queries: The number of queries for them.
+        answers: Not set while a query waits.
         notes: The ids of the keys whose use was stored.
         note_fault: The exception that storing a use raises.
     """
@@ -47,22 +51,26 @@ class MadeUpKeys:
     def __init__(self) -> None:
         self.found: ApiKey | UnusableKey | Exception = KEY
         self.looked_up = 0
+        self.queries = 0
+        self.answers = asyncio.Event()
+        self.answers.set()
         self.notes: list[str] = []
         self.note_fault: Exception | None = None
 
-    async def run(self, query: partial[Any]) -> ApiKey | UnusableKey | None:
+    async def run(self, query: partial[Any]) -> list[ApiKey | UnusableKey] | None:
         """Count the look-up, and return or raise its result; or take a note of the use."""
         if query.func is note_use:
             self.notes.append(query.keywords["key_id"])
             if self.note_fault is not None:
                 raise self.note_fault
             return None
-        assert query.func is find_key
-        self.looked_up += 1
-        await asyncio.sleep(0)
+        keys = query.keywords["keys"]
+        self.looked_up += len(keys)
+        self.queries += 1
+        await self.answers.wait()
         if isinstance(self.found, Exception):
             raise self.found
-        return self.found
+        return [self.found] * len(keys)
 
 
 @pytest.fixture
@@ -104,7 +112,7 @@ def test_a_key_is_looked_up_again_after_its_time_in_the_cache(
     authenticator: Authenticator, stored: MadeUpKeys, clock: SimpleNamespace
 ) -> None:
     assert ask(authenticator, bearer("a")) == "key_1"
-    stored.found = UnusableKey(KeyFault.UNKNOWN)
+    stored.found = UNKNOWN
     clock.now += CACHED_S - 0.01
     assert ask(authenticator, bearer("a")) == "key_1"
     assert authenticator.cached_key(header_digest(bearer("a")), READ) is KEY
@@ -256,3 +264,66 @@ def test_a_limited_key_may_use_only_its_accounts() -> None:
         with pytest.raises(ProblemError) as refused:
             require_account(limited, other)
         assert refused.value.type.type == "forbidden"
+
+
+def test_made_up_keys_do_not_displace_real_ones(
+    authenticator: Authenticator, stored: MadeUpKeys
+) -> None:
+    assert ask(authenticator, bearer("a")) == "key_1"
+    stored.found = UNKNOWN
+    for letter in "bcdefg":
+        assert ask(authenticator, bearer(letter)) == "unauthenticated"
+    assert authenticator.cached_key(header_digest(bearer("a")), READ) is KEY
+    assert ask(authenticator, bearer("g")) == "unauthenticated"
+    assert stored.looked_up == 7  # what is known not to exist is not looked up again
+
+
+def test_keys_that_come_during_a_look_up_share_the_next_one(
+    authenticator: Authenticator, stored: MadeUpKeys
+) -> None:
+    """However many keys are made up, one connection at a time looks them up."""
+
+    async def together() -> list[object]:
+        stored.answers.clear()
+        asked = [
+            asyncio.create_task(authenticator.authenticate(b"Bearer txp_%043d" % number))
+            for number in range(1500)
+        ]
+        for _ in range(3):
+            await asyncio.sleep(0)
+        stored.answers.set()
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    found = asyncio.run(together())
+    assert found.count(KEY) == stored.looked_up == 1000
+    refused = [each for each in found if isinstance(each, ProblemError)]
+    assert {each.type.type for each in refused} == {"overloaded"}
+    assert refused[0].headers["Retry-After"] == "1"
+    assert stored.queries <= 2
+
+
+def test_a_key_that_is_refused_may_retry_after_its_time(
+    stored: MadeUpKeys, clock: SimpleNamespace
+) -> None:
+    queries: Any = stored
+    rates = KeyRates(0.5, 2, clock=lambda: clock.now)
+    authenticator = Authenticator(queries, clock=lambda: clock.now, rates=rates)
+
+    def admitted() -> str:
+        try:
+            return asyncio.run(authenticator.admit(bearer("a"))).id
+        except ProblemError as problem:
+            return f"{problem.type.type} {problem.headers['Retry-After']}"
+
+    def is_direct() -> bool:
+        return authenticator.cached_key(header_digest(bearer("a")), READ) is KEY
+
+    assert [admitted(), admitted(), admitted()] == ["key_1", "key_1", "rate-limited 2"]
+    assert not is_direct()
+    clock.now += 1.9
+    assert admitted() == "rate-limited 1"
+    clock.now += 0.1
+    assert is_direct()
+    assert admitted() == "rate-limited 2"
+    clock.now += 60
+    assert [admitted(), admitted(), admitted()] == ["key_1", "key_1", "rate-limited 2"]

@@ -11,12 +11,15 @@ import pytest
 from txplatform.contracts.cloudevents import (
     Envelope,
     EnvelopeError,
+    SentTrace,
     binary_headers,
     open_envelope,
-    traceparent_of,
+    trace_of,
 )
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+STATE = "vendor=1"
+UNTRACED = SentTrace(None, None)
 DATA = {"account_id": "acc-1"}
 BODY = json.dumps(DATA).encode()
 STRUCTURED = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
@@ -29,7 +32,7 @@ def structured(**attributes: Any) -> bytes:
 
 
 def test_a_bare_body_has_no_type() -> None:
-    assert open_envelope([], BODY) == Envelope(None, None, DATA)
+    assert open_envelope([], BODY) == Envelope(None, UNTRACED, DATA)
 
 
 def test_what_we_send_in_binary_mode_can_be_read() -> None:
@@ -38,14 +41,14 @@ def test_what_we_send_in_binary_mode_can_be_read() -> None:
         event_type="t",
         subject="acc-1",
         time="2026-11-20T10:15:00.000000Z",
-        traceparent=TRACE,
+        trace=(TRACE, STATE),
     )
-    assert open_envelope(headers, BODY) == Envelope("t", TRACE, DATA)
+    assert open_envelope(headers, BODY) == Envelope("t", SentTrace(TRACE, STATE), DATA)
 
 
 def test_header_names_are_read_in_any_case() -> None:
     assert open_envelope([("CE_Type", b"t"), ("Traceparent", b"x")], BODY) == Envelope(
-        "t", "x", DATA
+        "t", SentTrace("x", None), DATA
     )
 
 
@@ -53,13 +56,13 @@ def test_header_names_are_read_in_any_case() -> None:
 def test_structured_mode_is_recognized_by_content_type_or_attributes(
     headers: list[tuple[str, bytes]],
 ) -> None:
-    body = structured(data=DATA, traceparent=TRACE)
-    assert open_envelope(headers, body) == Envelope("t", TRACE, DATA)
+    body = structured(data=DATA, traceparent=TRACE, tracestate=STATE)
+    assert open_envelope(headers, body) == Envelope("t", SentTrace(TRACE, STATE), DATA)
 
 
 def test_structured_data_may_be_base64() -> None:
     body = structured(data_base64=base64.b64encode(BODY).decode())
-    assert open_envelope(STRUCTURED, body) == Envelope("t", None, DATA)
+    assert open_envelope(STRUCTURED, body) == Envelope("t", UNTRACED, DATA)
 
 
 @pytest.mark.parametrize(
@@ -89,5 +92,5 @@ def test_an_invalid_envelope_is_refused_with_a_reason(
 
 
 def test_the_traceparent_of_an_invalid_message_is_still_found() -> None:
-    assert traceparent_of([("h", None), ("traceparent", TRACE.encode())]) == TRACE
-    assert traceparent_of([("traceparent", b"\xff")]) == "\N{REPLACEMENT CHARACTER}"
+    assert trace_of([("h", None), ("traceparent", TRACE.encode())]) == SentTrace(TRACE, None)
+    assert trace_of([("traceparent", b"\xff")]).traceparent == "\N{REPLACEMENT CHARACTER}"

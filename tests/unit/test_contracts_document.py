@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from harness.commands import ACCOUNT, purchase
@@ -277,6 +278,7 @@ def test_the_headers_of_published_messages_are_listed() -> None:
     stream = Stream()
     stream.ask(purchase(ACCOUNT, "tx-1", 1250))
     (decided,) = stream.events
+    decided = msgspec.structs.replace(decided, tracestate="vendor=1")
     record = OUTBOUND["transactions.transaction-decisioned.v1"].encode(
         7, decided.originator_id, 1, decided.TOPIC, encode_event(decided)
     )

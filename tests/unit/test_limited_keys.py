@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import SecretStr
 
@@ -62,7 +63,8 @@ ENDPOINTS = {
 @cache
 def _routes() -> list[APIRoute]:
     settings = Settings(_env_file=None, database_url=SecretStr("postgresql://nowhere/none"))
-    app = create_api(settings).app
+    app = create_api(settings).app.app
+    assert isinstance(app, FastAPI)
     routes = [found.original_route for found in iter_route_contexts(app.routes)]
     assert all(isinstance(route, APIRoute) for route in routes)
     return [route for route in routes if isinstance(route, APIRoute)]

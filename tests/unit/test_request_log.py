@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 from structlog.testing import capture_logs
 
-from txplatform.api.request_log import RequestLog
+from txplatform.api.request_log import MAX_LINES_PER_S, RequestLog
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -80,3 +80,24 @@ def test_durations_are_added_up_over_statuses_and_methods_are_bounded() -> None:
     assert value(f"txplatform_http_request_duration_seconds_sum{{{labels}}}") > 20
     assert value(f'txplatform_http_requests_total{{{labels},status="200"}}') == 2
     assert value('txplatform_http_requests_total{method="-",route="/v1/x",status="405"}') == 2
+
+
+def test_many_refusals_are_counted_and_not_logged() -> None:
+    """A stranger must not fill the disk."""
+    now = [7.0]
+    log = RequestLog(slow_ms=500, clock=lambda: now[0])
+    with capture_logs() as lines:
+        for second in (7.2, 8.1, 8.9, 12.0):
+            now[0] = second
+            for _ in range(MAX_LINES_PER_S - 40):
+                log.responded("GET", "/v1/x", 401, perf_counter(), TRACE, None, "unauthenticated")
+                log.responded("GET", "/v1/x", 200, perf_counter() - 0.6, TRACE, None)
+    refused = [line for line in lines if line["event"] == "request refused"]
+    assert len(refused) == 60 + MAX_LINES_PER_S + 60
+    counted = [line for line in lines if line["event"] == "more requests refused or failed"]
+    assert [line["requests"] for line in counted] == [20]
+    assert sum(line["event"] == "request was slow" for line in lines) == 4 * 60
+    (problems,) = (each for each in log.collect() if each.name == "txplatform_http_problems")
+    assert [(each.labels, each.value) for each in problems.samples] == [
+        ({"problem": "unauthenticated"}, 240)
+    ]

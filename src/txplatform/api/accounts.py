@@ -125,7 +125,7 @@ async def open_account(
 async def read_balance(
     services: ServicesOf,
     account_id: AccountIdPath,
-    if_none_match: IfNoneMatch = None,
+    if_none_match: IfNoneMatch,
 ) -> Response:
     """Return the account's current balance, including its latest event."""
     view = await services.decider.read_account(AccountId(account_id))

@@ -28,11 +28,14 @@ from txplatform.api import (
 )
 from txplatform.api.documents import documents_router
 from txplatform.api.exception_handlers import handle_errors_as_problems
+from txplatform.api.head_requests import HeadRequests
 from txplatform.api.openapi import Endpoint, describe
-from txplatform.api.problems import problem_response, stopping_problem
+from txplatform.api.problems import NO_STORE, problem_response, stopping_problem
 from txplatform.api.request_log import CLIENT_LEFT, NO_ROUTE, RequestLog
 from txplatform.api.services import Services
-from txplatform.telemetry import correlation_id, header_traceparent
+from txplatform.contracts.problems import ProblemType
+from txplatform.contracts.trace_context import trace_of_request
+from txplatform.telemetry import correlation_id
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     process_transaction,
@@ -68,7 +71,7 @@ class Api:
         services: Services,
         document: dict[str, Any],
     ) -> None:
-        self.app = app
+        self.app = HeadRequests(app)
         self.purchases = purchases
         self.services = services
         self.document = document
@@ -109,10 +112,9 @@ class _Exchange:
     """A request with its trace, which is logged when its response begins."""
 
     def __init__(self, scope: Scope, request_log: RequestLog) -> None:
-        given = next((value for name, value in scope["headers"] if name == b"traceparent"), None)
-        self._traceparent = header_traceparent(given)
+        self._traceparent, tracestate = trace_of_request(scope["headers"])
         self._state = scope.setdefault("state", {})
-        self._state["traceparent"] = self._traceparent
+        self._state.update(traceparent=self._traceparent, tracestate=tracestate)
         self._scope = scope
         self._request_log = request_log
         self._began = perf_counter()
@@ -120,12 +122,19 @@ class _Exchange:
 
     def begin_response(self, message: Message) -> None:
         self.log(message["status"])
-        if not any(name == b"x-correlation-id" for name, _ in message["headers"]):
-            header = (b"x-correlation-id", correlation_id(self._traceparent).encode())
-            message["headers"] = [*message["headers"], header]
+        given = {name for name, _ in message["headers"]}
+        headers = [*message["headers"]]
+        if b"x-correlation-id" not in given:
+            headers.append((b"x-correlation-id", correlation_id(self._traceparent).encode()))
+        if b"cache-control" not in given and self._scope["path"].startswith("/v1/"):
+            headers.append(NO_STORE)
+        message["headers"] = headers
 
     def log(self, status: int) -> None:
         self.responded = True
+        refused: ProblemType | None = self._state.get("refused")  # by the HTTP protocol
+        if refused is not None:
+            status, self._state["problem"] = refused.status, refused.type
         path = process_transaction.PATH
         route = path if self._scope["path"] == path else _template(self._scope)
         self._request_log.responded(

@@ -13,14 +13,20 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from hashlib import sha256
 from time import monotonic
+from typing import Generic, TypeVar
 
-from txplatform.api.problems import ProblemError
+from txplatform.api.problems import ProblemError, retry_later
 from txplatform.api.queries import Queries
-from txplatform.api_keys import ApiKey, Scope, UnusableKey, find_key, note_use
+from txplatform.api.rate_limits import KeyRates
+from txplatform.api_keys import ApiKey, Scope, UnusableKey, find_keys, note_use
 from txplatform.contracts.problems import ProblemType
 from txplatform.telemetry import FaultLog, logger
 
 CACHED_S = 3.0
+_MAX_WAITING = 1000
+"""The number of keys that may wait for their look-up; further ones get 503."""
+_PAUSE_S = 0.02
+"""The pause after a look-up in which keys were unknown, so that many of them share a query."""
 USE_NOTED_EVERY_S = 60.0
 """The interval at which a process stores that a key is in use."""
 
@@ -28,8 +34,18 @@ _CREDENTIALS = re.compile(rb"bearer +(txp_[\w-]{43})", re.IGNORECASE)
 """An RFC 6750 header with a key from `api_keys.create_key`. Only such keys are looked up."""
 
 
+_Found = TypeVar("_Found", ApiKey, UnusableKey)
+_Waiting = tuple[bytes, asyncio.Future[ApiKey | UnusableKey]]
+"""A key to look up, and the future for what is found."""
+
+
 class Authenticator:
-    """Looks up API keys, and caches recently used keys."""
+    """Looks up API keys, and caches recently used keys.
+
+    Keys that wait are looked up together, by one connection. So made-up keys, however many, leave
+    the other connections to other queries, and a new key need not wait for its turn among them.
+    They also have a cache of their own, since they would displace the real keys.
+    """
 
     def __init__(
         self,
@@ -37,12 +53,17 @@ class Authenticator:
         *,
         clock: Callable[[], float] = monotonic,
         max_cached: int = 10_000,
+        rates: KeyRates | None = None,
     ) -> None:
         self._queries = queries
         self._clock = clock
-        self._max_cached = max_cached
-        self._cached: OrderedDict[bytes, tuple[ApiKey | UnusableKey, float]] = OrderedDict()
-        self._looking: dict[bytes, asyncio.Task[ApiKey | UnusableKey]] = {}
+        self._rates = rates or KeyRates(None)
+        self._known = _Cache[ApiKey](max_cached)
+        self._unusable = _Cache[UnusableKey](max_cached)
+        self._waiting: dict[bytes, _Waiting] = {}
+        """The keys to look up next, and the futures for them, by header digest."""
+        self._looking: dict[bytes, _Waiting] = {}
+        self._look_up_task: asyncio.Task[None] | None = None
         self._note_use_at: dict[str, float] = {}
         """When the use of each key is to be stored next, by the key's id."""
         self._noting: set[asyncio.Task[None]] = set()
@@ -51,15 +72,26 @@ class Authenticator:
         )
 
     def cached_key(self, digest: bytes, scope: Scope) -> ApiKey | None:
-        """Return the key of an Authorization header if it is cached and has the scope, else None.
+        """Return the key of an Authorization header if it may send a request now, else None.
 
-        `digest` is the header's `header_digest`.
+        None also stands for a key that is not cached, lacks the scope or has sent too many
+        requests. `digest` is the header's `header_digest`.
         """
-        cached = self._cached.get(digest)
-        if cached is None or self._clock() >= cached[1]:
+        key = self._known.get(digest, self._clock())
+        if key is None or scope not in key.scopes or self._rates.take(key.id):
             return None
-        key = cached[0]
-        return key if isinstance(key, ApiKey) and scope in key.scopes else None
+        return key
+
+    async def admit(self, authorization: bytes | None) -> ApiKey:
+        """Return the key of the caller, who sends a request now.
+
+        Raises:
+            ProblemError: The header has no valid key, or the key has sent too many requests.
+            StoreUnavailableError: The key cannot be looked up.
+        """
+        key = await self.authenticate(authorization)
+        self._rates.require(key.id)
+        return key
 
     async def authenticate(self, authorization: bytes | None) -> ApiKey:
         """Return the caller's key.
@@ -70,11 +102,9 @@ class Authenticator:
         """
         if authorization is None:
             raise _unauthenticated("No API key was sent.", reason="missing")
-        whole = header_digest(authorization)
-        cached = self._cached.get(whole)
-        if cached is not None and self._clock() < cached[1]:
-            key = cached[0]
-        else:
+        whole, now = header_digest(authorization), self._clock()
+        key = self._known.get(whole, now) or self._unusable.get(whole, now)
+        if key is None:
             credentials = _CREDENTIALS.fullmatch(authorization)
             if credentials is None:
                 raise _unauthenticated(
@@ -84,6 +114,7 @@ class Authenticator:
         if isinstance(key, UnusableKey):
             raise _unauthenticated(
                 "The API key is unknown, expired or revoked.",
+                error="invalid_token",
                 reason=key.fault.value,
                 key_id=key.key_id,
             )
@@ -91,27 +122,53 @@ class Authenticator:
 
     async def _look_up(self, whole: bytes, key: bytes) -> ApiKey | UnusableKey:
         """Look up a key. Concurrent requests with the same key share one look-up."""
-        task = self._looking.get(whole)
-        if task is None:
-            task = asyncio.create_task(self._queries.run(partial(find_key, key=key)))
-            self._looking[whole] = task
-            task.add_done_callback(partial(self._cache, whole))
-        return await asyncio.shield(task)
+        waiting = self._looking.get(whole) or self._waiting.get(whole)
+        if waiting is None:
+            if len(self._waiting) >= _MAX_WAITING:
+                raise retry_later(
+                    ProblemType.OVERLOADED,
+                    "Too many API keys are being looked up.",
+                    "Retry after the time in Retry-After.",
+                )
+            waiting = key, asyncio.get_running_loop().create_future()
+            self._waiting[whole] = waiting
+            if self._look_up_task is None:
+                self._look_up_task = asyncio.create_task(self._look_up_waiting())
+        return await asyncio.shield(waiting[1])
 
-    def _cache(self, whole: bytes, found: asyncio.Task[ApiKey | UnusableKey]) -> None:
-        del self._looking[whole]
-        if found.cancelled() or found.exception() is not None:
-            return
-        key = found.result()
-        self._cached[whole] = (key, self._clock() + CACHED_S)
-        self._cached.move_to_end(whole)
-        while len(self._cached) > self._max_cached:
-            self._cached.popitem(last=False)
-        if isinstance(key, ApiKey) and self._clock() >= self._note_use_at.get(key.id, 0):
-            self._note_use_at[key.id] = self._clock() + USE_NOTED_EVERY_S
-            task = asyncio.create_task(self._queries.run(partial(note_use, key_id=key.id)))
+    async def _look_up_waiting(self) -> None:
+        """Look up the keys that wait until none waits."""
+        try:
+            while self._waiting:
+                self._looking, self._waiting = self._waiting, {}
+                keys = [key for key, _ in self._looking.values()]
+                try:
+                    found = await self._queries.run(partial(find_keys, keys=keys))
+                except Exception as error:  # noqa: BLE001  # raised where the keys are awaited
+                    for _, future in self._looking.values():
+                        future.set_exception(error)
+                        future.exception()  # the caller may have left
+                    continue
+                until = self._clock() + CACHED_S
+                for (whole, (_, future)), key in zip(self._looking.items(), found, strict=True):
+                    if isinstance(key, UnusableKey):
+                        self._unusable.put(whole, key, until)
+                    else:
+                        self._known.put(whole, key, until)
+                        self._note_use(key.id)
+                    future.set_result(key)
+                if any(isinstance(key, UnusableKey) for key in found):
+                    await asyncio.sleep(_PAUSE_S)
+        finally:
+            self._look_up_task, self._looking = None, {}
+
+    def _note_use(self, key_id: str) -> None:
+        """Store in the background that a key is in use, unless this was done a moment ago."""
+        if self._clock() >= self._note_use_at.get(key_id, 0):
+            self._note_use_at[key_id] = self._clock() + USE_NOTED_EVERY_S
+            task = asyncio.create_task(self._queries.run(partial(note_use, key_id=key_id)))
             self._noting.add(task)
-            task.add_done_callback(partial(self._noted, key.id))
+            task.add_done_callback(partial(self._noted, key_id))
 
     def _noted(self, key_id: str, noting: asyncio.Task[None]) -> None:
         self._noting.discard(noting)
@@ -125,6 +182,24 @@ class Authenticator:
             self._note_faults.succeeded()
 
 
+class _Cache(Generic[_Found]):
+    """What was found for the most recent Authorization headers."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._found: OrderedDict[bytes, tuple[_Found, float]] = OrderedDict()
+
+    def get(self, whole: bytes, now: float) -> _Found | None:
+        found = self._found.get(whole)
+        return found[0] if found is not None and now < found[1] else None
+
+    def put(self, whole: bytes, key: _Found, until: float) -> None:
+        self._found[whole] = (key, until)
+        self._found.move_to_end(whole)
+        while len(self._found) > self._size:
+            self._found.popitem(last=False)
+
+
 def require_scope(key: ApiKey, scope: Scope) -> None:
     """Check that a key has a scope.
 
@@ -136,6 +211,7 @@ def require_scope(key: ApiKey, scope: Scope) -> None:
             ProblemType.FORBIDDEN,
             f"This call needs the scope {scope}, which the key {key.id} does not have.",
             f"Use a key with this scope: `txplatform keys create --scope {scope} …`.",
+            headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'},
         )
 
 
@@ -150,6 +226,7 @@ def require_account(key: ApiKey, account_id: str | None) -> None:
             ProblemType.FORBIDDEN,
             f"The key {key.id} is limited to certain accounts, and this is none of them.",
             "Use a key for this account: `txplatform keys create --account ACCOUNT …`.",
+            headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
         )
 
 
@@ -163,12 +240,22 @@ def authorization_header(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None
     return dict(headers).get(b"authorization")
 
 
-def _unauthenticated(detail: str, *, reason: str, key_id: str | None = None) -> ProblemError:
+def _unauthenticated(
+    detail: str, *, reason: str, key_id: str | None = None, error: str | None = None
+) -> ProblemError:
+    """Return the problem for a request without a valid key.
+
+    Args:
+        detail: What is wrong, for the caller.
+        reason: The same for the log, in a word.
+        key_id: The id of the key, for the log.
+        error: A code of RFC 6750, section 3.1.
+    """
     problem = ProblemError(
         ProblemType.UNAUTHENTICATED,
         detail,
         "Send `Authorization: Bearer <API key>`; create a key with `txplatform keys create`.",
-        headers={"WWW-Authenticate": "Bearer"},
+        headers={"WWW-Authenticate": f'Bearer error="{error}"' if error else "Bearer"},
     )
     problem.logged = {"reason": reason} if key_id is None else {"reason": reason, "key_id": key_id}
     return problem

@@ -64,7 +64,7 @@ async def json_bytes(request: Request, max_bytes: int = 0) -> bytes:
         ProblemError: The body is too large, or its media type is not JSON.
         ClientLeftError: The client disconnected.
     """
-    require_json(request.headers.get("content-type"))
+    require_json(request.headers.get("content-type"), request.headers.get("content-encoding"))
     most = services_of(request).settings.api_max_body_bytes
     return await read_body(request.receive, max(most, max_bytes))
 
@@ -99,12 +99,19 @@ async def read_body(receive: Receive, max_bytes: int) -> bytes:
     return body
 
 
-def require_json(content_type: str | None) -> None:
-    """Check that the media type of a body, if given, is JSON.
+def require_json(content_type: str | None, content_encoding: str | None) -> None:
+    """Check that the media type of a body, if given, is JSON, and that the body is not compressed.
 
     Raises:
-        ProblemError: The media type is not application/json.
+        ProblemError: The media type is not application/json, or there is a content coding.
     """
+    if (content_encoding or "identity").strip().lower() != "identity":
+        raise ProblemError(
+            ProblemType.UNSUPPORTED_MEDIA_TYPE,
+            "The body has a Content-Encoding.",
+            "Send the body without compression.",
+            headers={"Accept-Encoding": "identity"},  # RFC 9110, section 15.5.16
+        )
     media_type = (content_type or "application/json").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise ProblemError(

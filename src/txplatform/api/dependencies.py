@@ -51,10 +51,21 @@ RequestAccountIdPath = Annotated[Identifier, _ACCOUNT_ID]
 RequestTransactionIdPath = Annotated[Identifier, _TRANSACTION_ID]
 """Reads and advices take an id that looks like a card number; a request is refused."""
 
-IfNoneMatch = Annotated[
-    Annotated[str, Documented(maxLength=1000)] | None,
-    Header(description="An earlier `ETag`. If it is current, the response is 304 without a body."),
-]
+
+async def _if_none_match(
+    request: Request,
+    if_none_match: Annotated[  # noqa: ARG001  # describes the header
+        Annotated[str, Documented(maxLength=1000)] | None,
+        Header(
+            description="An earlier `ETag`. If it is current, the response is 304 without a body."
+        ),
+    ] = None,
+) -> list[str]:
+    return request.headers.getlist("if-none-match")
+
+
+IfNoneMatch = Annotated[list[str], Depends(_if_none_match)]
+"""The lines of the header, of which FastAPI would pass on only one."""
 
 
 def requires(scope: Scope | None, *, shows_own: bool = False) -> SecurityDependency:
@@ -86,7 +97,7 @@ class Caller:
         _: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)] = None,
     ) -> ApiKey:
         """Return the key of a request, after the checks."""
-        key = await services_of(request).authenticator.authenticate(
+        key = await services_of(request).authenticator.admit(
             authorization_header(request.scope["headers"])
         )
         request.state.key_id = key.id
@@ -96,7 +107,9 @@ class Caller:
             self._require_own(key, request)
         if request.scope["query_string"]:
             _require_known_query(request)
-        request.state.origin = CommandOrigin(key.cause, request.state.traceparent)
+        request.state.origin = CommandOrigin(
+            key.cause, request.state.traceparent, request.state.tracestate
+        )
         return key
 
     def _require_own(self, key: ApiKey, request: Request) -> None:
@@ -113,6 +126,7 @@ class Caller:
                 f"This call concerns all accounts, and the key {key.id} is limited to certain"
                 " accounts.",
                 "Use a key that is not limited.",
+                headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
             )
 
 

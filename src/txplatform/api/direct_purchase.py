@@ -20,8 +20,9 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from txplatform.api.authentication import header_digest
+from txplatform.api.connection_limits import ConnectionLimits
 from txplatform.api.exception_handlers import reported_problem
-from txplatform.api.http_protocol import HttpProtocol
+from txplatform.api.http_protocol import HttpProtocol, Phase
 from txplatform.api.known_heads import KnownHead, KnownHeads
 from txplatform.api.problems import problem_response, stopping_problem
 from txplatform.api.process_transaction import (
@@ -32,8 +33,9 @@ from txplatform.api.process_transaction import (
 )
 from txplatform.api.request_log import RequestLog
 from txplatform.api_keys import ApiKey
+from txplatform.contracts.trace_context import TraceContext, trace_of_request
 from txplatform.decisions.request import Decided
-from txplatform.telemetry import correlation_id, header_traceparent, new_traceparent
+from txplatform.telemetry import correlation_id, new_traceparent
 
 _CLOSE = (b"connection", b"close")
 _URL = PATH.encode()
@@ -44,13 +46,14 @@ class _Cycle:
     """The state of one request, with the attributes that uvicorn's protocol reads and sets."""
 
     key: ApiKey
-    traceparent: str
+    trace: TraceContext
     keep_alive: bool
     message_event: asyncio.Event
     began: float = field(default_factory=perf_counter)
     body: bytes | bytearray = field(default_factory=bytearray)
     more_body: bool = True
     disconnected: bool = False
+    response_started: bool = False
     response_complete: bool = False
 
 
@@ -62,48 +65,43 @@ class PurchaseProtocol(HttpProtocol):
         purchases: ProcessTransaction,
         heads: KnownHeads,
         request_log: RequestLog,
+        limits: ConnectionLimits,
         *args: Any,
         **kwargs: Any,
     ) -> None:
-        super().__init__(request_log, *args, **kwargs)
+        super().__init__(request_log, limits, *args, **kwargs)
         self._purchases = purchases
         self._heads = heads
         self._receiving: _Cycle | None = None
         """The plain purchase whose body is being received."""
         self._credentials: bytes | None = None
         """The digest of its Authorization header, if its head may come again."""
-        self._between_requests = True
         self._received = b""
         """The bytes being parsed, if a request begins with them."""
         self._unused_event = asyncio.Event()
 
     def data_received(self, data: bytes) -> None:
         """Decide a plain purchase whose head is known; parse anything else."""
-        if self._between_requests and self._decide_known(data):
+        begins = self._phase is Phase.BETWEEN_REQUESTS and not self._unparsed
+        if begins and self._decide_known(data):
             return
-        self._received = data if self._between_requests else b""
+        self._received = data if begins else b""
         super().data_received(data)
         self._received = b""
 
-    def on_message_begin(self) -> None:
-        """Start reading a request."""
-        self._between_requests = False
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
+    def begin_request(self) -> None:
         """Start handling a request, directly if it is a plain purchase."""
         parser = self.parser
         if (
             self.url != _URL
             or parser.get_method() != b"POST"
             or parser.get_http_version() != "1.1"
-            or parser.should_upgrade()
             or self.expect_100_continue
             or self.flow.write_paused  # the ASGI application waits for slow readers
             or not (self.cycle is None or self.cycle.response_complete)  # the request is pipelined
             or (cycle := self._plain_cycle()) is None
         ):
-            super().on_headers_complete()
+            super().begin_request()
             return
         self._receiving = cycle
         self.cycle = cycle  # type: ignore[assignment]  # has what uvicorn uses
@@ -118,7 +116,6 @@ class PurchaseProtocol(HttpProtocol):
 
     def on_message_complete(self) -> None:
         """Finish reading a request."""
-        self._between_requests = True
         super().on_message_complete()
         if self._receiving is not None:
             cycle, self._receiving = self._receiving, None
@@ -144,7 +141,8 @@ class PurchaseProtocol(HttpProtocol):
         if key is None:
             return False
         self._unset_keepalive_if_required()
-        cycle = _Cycle(key, new_traceparent(), True, self._unused_event, body=body, more_body=False)
+        trace = TraceContext(new_traceparent())
+        cycle = _Cycle(key, trace, True, self._unused_event, body=body, more_body=False)
         self.cycle = cycle  # type: ignore[assignment]  # has what uvicorn uses
         self._decide(cycle)
         return True
@@ -155,23 +153,25 @@ class PurchaseProtocol(HttpProtocol):
         if headers.authorization is None or not headers.is_plain:
             return None
         credentials = header_digest(headers.authorization)
-        self._credentials = credentials if headers.traceparent is None else None
         key = self._purchases.cached_key(credentials)
         if key is None:
             return None
-        traceparent = header_traceparent(headers.traceparent)
-        return _Cycle(key, traceparent, self.parser.should_keep_alive(), self._unused_event)
+        if headers.has_trace:
+            self._credentials, trace = None, trace_of_request(self.headers)
+        else:
+            self._credentials, trace = credentials, TraceContext(new_traceparent())
+        return _Cycle(key, trace, self.parser.should_keep_alive(), self._unused_event)
 
     def _leave_to_asgi(self, cycle: _Cycle) -> None:
         self._receiving = None
         self.cycle = None  # type: ignore[assignment]  # as before the request
-        super().on_headers_complete()
+        super().begin_request()
         super().on_body(bytes(cycle.body))
 
     def _decide(self, cycle: _Cycle) -> None:
         self._request_log.in_flight += 1
         try:
-            decision = self._purchases.submit(bytes(cycle.body), cycle.key, cycle.traceparent)
+            decision = self._purchases.submit(bytes(cycle.body), cycle.key, cycle.trace)
         except Exception as error:  # noqa: BLE001  # `_respond` translates it
             decision = self.loop.create_future()
             decision.set_exception(error)
@@ -182,7 +182,7 @@ class PurchaseProtocol(HttpProtocol):
     def _respond(self, cycle: _Cycle, decision: asyncio.Future[Decided]) -> None:
         self.tasks.discard(decision)
         self._request_log.in_flight -= 1
-        traceparent = cycle.traceparent
+        traceparent = cycle.trace.traceparent
         problem = None
         try:
             response = decision_written(decision.result(), traceparent)

@@ -1,17 +1,17 @@
 """The event log over HTTP: an account's events, and the whole log in pages or as a stream."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import orjson
-import psycopg
 from fastapi import APIRouter, Header, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Send
+from starlette.types import Scope as AsgiScope
 
 from txplatform.api import examples
 from txplatform.api.authentication import authorization_header, require_scope
@@ -23,16 +23,19 @@ from txplatform.api.lists import (
     documented_list,
     read_opened_account,
 )
+from txplatform.api.log_tail import log_query
 from txplatform.api.problems import ProblemError
+from txplatform.api.rate_limits import StreamLimits
 from txplatform.api.responses import json_response
 from txplatform.api.services import Services
 from txplatform.api_keys import ApiKey, Scope
 from txplatform.contracts.cursors import Cursors
 from txplatform.contracts.encoding import rfc3339, rfc3339_or_none
 from txplatform.contracts.events import MAX_EVENTS, EventResponse, EventsResponse
+from txplatform.contracts.problems import ProblemType
 from txplatform.decisions.errors import StoreUnavailableError
 from txplatform.domain.ids import AccountId, account_of, account_stream
-from txplatform.eventstore.log import read_log, read_log_of_streams, read_stream
+from txplatform.eventstore.log import read_stream
 from txplatform.eventstore.mapper import event_data
 from txplatform.eventstore.statements import LoggedEvent
 
@@ -41,7 +44,6 @@ router = APIRouter(prefix="/v1", tags=["audit"])
 _POLL_S = 0.2
 _HEARTBEAT_S = 15
 _RECONNECT_MS = 1000
-_STREAM_BATCH = 200
 
 _LOG = Cursors("events")
 """The cursors of the whole log: the log position of the event before."""
@@ -111,7 +113,7 @@ async def read_events(
     accounts gets their events only.
     """
     (position,) = _LOG.read(cursor, 0)
-    events = await services.queries.run(_reading(key, position, limit))
+    events = await services.queries.run(log_query(key.accounts, position, limit))
     last = events[-1].position if events else position
     return json_response(EventsResponse([*map(event_response, events)], _LOG.write(last)))
 
@@ -125,7 +127,7 @@ async def read_events(
             "content": {"text/event-stream": {}},
             "description": "Events as they are recorded, with `data` as in `GET /v1/events`.",
         },
-        **documented_list(),
+        **documented_list(ProblemType.TOO_MANY_STREAMS),
     },
 )
 async def stream_events(
@@ -142,32 +144,37 @@ async def stream_events(
 
     A key that is limited to accounts gets their events only.
 
-    The stream ends if the service stops, if the database is unavailable, or if the key is revoked.
-    To resume, reconnect with `Last-Event-ID`.
+    The stream ends if the service stops, if the database is unavailable, if the key is revoked, or
+    if the client does not read. To resume, reconnect with `Last-Event-ID`.
     """
     if last_event_id:
         (position,) = _LOG.read(last_event_id, 0, parameter="Last-Event-ID")
     else:
         (position,) = _LOG.read(cursor, 0)
     authorization = authorization_header(request.scope["headers"])
-    return StreamingResponse(
-        _stream(services, position, authorization),
+    return _EventStream(
+        services.streams,
+        request.state.key_id,
+        _messages(services, position, authorization),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
-def _reading(
-    key: ApiKey, after: int, limit: int
-) -> Callable[[psycopg.Connection], list[LoggedEvent]]:
-    """Return the query for the events after a position that the key may see."""
-    if key.accounts is None:
-        return partial(read_log, after=after, limit=limit)
-    streams = [account_stream(AccountId(account_id)) for account_id in key.accounts]
-    return partial(read_log_of_streams, streams=streams, after=after, limit=limit)
+class _EventStream(StreamingResponse):
+    """A stream that counts from before its response begins until it ends."""
+
+    def __init__(self, streams: StreamLimits, key_id: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._streams = streams
+        self._key_id = key_id
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        with self._streams.opened(self._key_id):
+            await super().__call__(scope, receive, send)
 
 
-async def _stream(
+async def _messages(
     services: Services, position: int, authorization: bytes | None
 ) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
@@ -178,23 +185,28 @@ async def _stream(
             # Authenticate again: the key may have been revoked since the response began.
             key = await services.authenticator.authenticate(authorization)
             require_scope(key, Scope.AUDIT_READ)
-            events = await services.queries.run(_reading(key, position, _STREAM_BATCH))
+            events = await services.log_tail.read(position, key.accounts)
         except (ProblemError, StoreUnavailableError) as error:
             yield b": the stream ends here: %b\n\n" % error.what.encode()
             return
-        for event in events:
-            item = event_response(event)
-            yield b"id: %b\nevent: %b\ndata: %b\n\n" % (
-                item.cursor.encode(),
-                item.type.encode(),
-                orjson.dumps(item),
-            )
-            position = event.position
-        if events:
+        for message in events.messages:
+            yield message
+        position = events.position
+        if events.messages:
             quiet_since = loop.time()
             continue
         if loop.time() - quiet_since > _HEARTBEAT_S:
             quiet_since = loop.time()
             yield b": still here\n\n"
-        with suppress(TimeoutError):
-            await asyncio.wait_for(services.stopping.wait(), _POLL_S)
+        # All streams ask in the same moments, and so share their queries.
+        await asyncio.sleep(_POLL_S - loop.time() % _POLL_S)
+
+
+def stream_message(logged: LoggedEvent) -> bytes:
+    """Return an event as a message of the stream."""
+    item = event_response(logged)
+    return b"id: %b\nevent: %b\ndata: %b\n\n" % (
+        item.cursor.encode(),
+        item.type.encode(),
+        orjson.dumps(item),
+    )

@@ -67,7 +67,7 @@ def handle_errors_as_problems(app: FastAPI) -> None:
                     ProblemType.METHOD_NOT_ALLOWED,
                     f"This resource does not support {request.method}.",
                     "Use a method from the Allow header.",
-                    headers=error.headers,
+                    headers=_with_head(error.headers),
                 )
             case _:
                 problem = reported_problem(error, request.state.traceparent)
@@ -87,6 +87,14 @@ def handle_errors_as_problems(app: FastAPI) -> None:
         Exception,
     ):
         app.add_exception_handler(kind, handle)
+
+
+def _with_head(headers: Mapping[str, str] | None) -> Mapping[str, str]:
+    """Return the headers of a 405 response, in which GET stands for HEAD too."""
+    allowed = (headers or {}).get("Allow", "")
+    if "GET" not in allowed.split(", "):
+        return headers or {}
+    return {**(headers or {}), "Allow": allowed.replace("GET", "GET, HEAD")}
 
 
 def reported_problem(error: Exception, traceparent: str) -> ProblemError:

@@ -24,26 +24,29 @@ REPLAYED = documented_header(
 MONEY_PROBLEMS = (ProblemType.CURRENCY_MISMATCH, ProblemType.BALANCE_OUT_OF_RANGE)
 """The problems of operations that move money."""
 
+
+def _retry_after(description: str) -> dict[str, Any]:
+    return documented_header("Retry-After", description, type="integer", minimum=1, maximum=3600)
+
+
 _HEADERS = {
     401: documented_header("WWW-Authenticate", "The authentication scheme (RFC 6750)."),
-    503: documented_header(
-        "Retry-After",
-        "Seconds to wait before a retry with the same ids.",
-        type="integer",
-        minimum=1,
-        maximum=3600,
-    ),
+    403: documented_header("WWW-Authenticate", "The scope that the call needs (RFC 6750)."),
+    429: _retry_after("Seconds to wait before a retry."),
+    503: _retry_after("Seconds to wait before a retry with the same ids."),
 }
 _ALWAYS = (
     ProblemType.UNAUTHENTICATED,
     ProblemType.FORBIDDEN,
     ProblemType.VALIDATION,
+    ProblemType.RATE_LIMITED,
     ProblemType.INTERNAL,
     ProblemType.STORE_UNAVAILABLE,
 )
 _OF_BODIES = (
     ProblemType.NOT_JSON,
     ProblemType.IDEMPOTENCY_KEY_MISMATCH,
+    ProblemType.REQUEST_TIMEOUT,
     ProblemType.ID_REUSED,
     ProblemType.BODY_TOO_LARGE,
     ProblemType.UNSUPPORTED_MEDIA_TYPE,
@@ -72,7 +75,7 @@ def documented(*types: ProblemType) -> Responses:
             "summary": type_.title,
             "value": asdict(
                 ProblemDetails(
-                    type_.type,
+                    type_.uri,
                     type_.title,
                     type_.status,
                     "…",

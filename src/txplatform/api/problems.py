@@ -15,6 +15,8 @@ from txplatform.contracts.problems import (
 from txplatform.errors import TxPlatformError
 
 RETRY_AFTER_S = 1
+NO_STORE = (b"cache-control", b"no-store")
+"""The header of responses that may have money in them, and of all problems."""
 
 WrittenResponse = tuple[int, list[tuple[bytes, bytes]], bytes]
 """The status, the headers with names in lower case, and the body of a response."""
@@ -48,9 +50,11 @@ class ProblemError(TxPlatformError):
         state.update(self.logged)
 
 
-def retry_later(type_: ProblemType, what: str, next_step: str) -> ProblemError:
+def retry_later(
+    type_: ProblemType, what: str, next_step: str, after_s: int = RETRY_AFTER_S
+) -> ProblemError:
     """Return a problem with a `Retry-After` header, for a temporary failure."""
-    return ProblemError(type_, what, next_step, headers={"Retry-After": str(RETRY_AFTER_S)})
+    return ProblemError(type_, what, next_step, headers={"Retry-After": str(after_s)})
 
 
 def stopping_problem(method: str) -> ProblemError:
@@ -66,7 +70,7 @@ def stopping_problem(method: str) -> ProblemError:
 def problem_response(problem: ProblemError, correlation_id: str) -> WrittenResponse:
     """Return the status, headers and body for a problem."""
     details = ProblemDetails(
-        problem.type.type,
+        problem.type.uri,
         problem.type.title,
         problem.type.status,
         problem.what,
@@ -79,6 +83,7 @@ def problem_response(problem: ProblemError, correlation_id: str) -> WrittenRespo
         (b"content-type", MEDIA_TYPE.encode()),
         (b"content-length", str(len(body)).encode()),
         (b"x-correlation-id", correlation_id.encode()),
+        NO_STORE,
         *((name.lower().encode(), value.encode()) for name, value in problem.headers.items()),
     ]
     return problem.type.status, headers, body

@@ -23,7 +23,7 @@ from txplatform.api.dry_run import asks_for_dry_run, decide_without_recording
 from txplatform.api.exception_handlers import reported_problem
 from txplatform.api.idempotency_key import check_idempotency_key
 from txplatform.api.openapi_entries import REPLAYED, documented_command
-from txplatform.api.problems import ProblemError, WrittenResponse, problem_response
+from txplatform.api.problems import NO_STORE, ProblemError, WrittenResponse, problem_response
 from txplatform.api.queries import Queries
 from txplatform.api_keys import ApiKey, Scope
 from txplatform.contracts.decision import (
@@ -38,6 +38,7 @@ from txplatform.contracts.process_transaction import (
     ProcessTransactionRequest,
     parse_process_transaction,
 )
+from txplatform.contracts.trace_context import TraceContext
 from txplatform.decisions.decider import Decider
 from txplatform.decisions.request import Decided
 from txplatform.domain.cause import CommandOrigin
@@ -90,11 +91,13 @@ class ProcessTransaction:
                     "Send a POST request.",
                     headers={"Allow": "POST"},
                 )
-            key = await self._authenticator.authenticate(headers.authorization)
+            key = await self._authenticator.admit(headers.authorization)
             state["key_id"] = key.id
             require_scope(key, _SCOPE)
-            if headers.content_type not in _JSON:
-                require_json((headers.content_type or b"").decode("latin-1"))
+            if headers.content_type not in _JSON or headers.content_encoding is not None:
+                require_json(
+                    (headers.content_type or b"").decode("latin-1"), headers.content_encoding
+                )
             body = await read_body(receive, self.max_body_bytes)
             if scope["query_string"] and asks_for_dry_run(scope["query_string"]):
                 written = await self._try(body, key, trace)
@@ -104,7 +107,7 @@ class ProcessTransaction:
                 check_idempotency_key(
                     headers.idempotency_key, purchase.transaction_id, "transaction_id"
                 )
-                origin = CommandOrigin(key.cause, trace)
+                origin = CommandOrigin(key.cause, trace, state["tracestate"])
                 decided = await self._decider.submit(purchase, origin=origin)
                 written = decision_written(decided, trace)
         except ClientLeftError:
@@ -124,7 +127,7 @@ class ProcessTransaction:
         """
         return self._authenticator.cached_key(credentials, _SCOPE)
 
-    def submit(self, body: bytes, key: ApiKey, traceparent: str) -> asyncio.Future[Decided]:
+    def submit(self, body: bytes, key: ApiKey, trace: TraceContext) -> asyncio.Future[Decided]:
         """Queue the purchase in a request body, and return a future for its durable decision.
 
         Raises:
@@ -135,7 +138,7 @@ class ProcessTransaction:
         """
         purchase = parse_process_transaction(body)
         require_account(key, purchase.account_id)
-        return self._decider.submit(purchase, origin=CommandOrigin(key.cause, traceparent))
+        return self._decider.submit(purchase, origin=CommandOrigin(key.cause, *trace))
 
     async def _try(self, body: bytes, key: ApiKey, traceparent: str) -> WrittenResponse:
         purchase = parse_process_transaction(body)
@@ -149,28 +152,38 @@ class PurchaseHeaders(NamedTuple):
 
     authorization: bytes | None
     content_type: bytes | None
-    traceparent: bytes | None
+    has_trace: bool
     idempotency_key: str | None
+    content_encoding: str | None
 
     @property
     def is_plain(self) -> bool:
-        """True if neither the content type nor an `Idempotency-Key` needs a closer look."""
-        return self.content_type in _JSON and self.idempotency_key is None
+        """True if neither the kind of the body nor an `Idempotency-Key` needs a closer look."""
+        return (
+            self.content_type in _JSON
+            and self.idempotency_key is None
+            and self.content_encoding is None
+        )
 
 
 def purchase_headers(headers: Iterable[tuple[bytes, bytes]]) -> PurchaseHeaders:
     """Return the headers that matter for a purchase from raw ASGI headers."""
-    traceparent = content_type = authorization = idempotency_key = None
+    content_type = authorization = idempotency_key = content_encoding = None
+    has_trace = False
     for name, value in headers:
         if name == b"authorization":
             authorization = value
         elif name == b"content-type":
             content_type = value
         elif name == b"traceparent":
-            traceparent = value
+            has_trace = True
         elif name == b"idempotency-key":
             idempotency_key = value.decode("latin-1")
-    return PurchaseHeaders(authorization, content_type, traceparent, idempotency_key)
+        elif name == b"content-encoding":
+            content_encoding = value.decode("latin-1")
+    return PurchaseHeaders(
+        authorization, content_type, has_trace, idempotency_key, content_encoding
+    )
 
 
 def decision_written(decided: Decided, traceparent: str) -> WrittenResponse:
@@ -188,6 +201,7 @@ def _written(
         (b"content-type", b"application/json"),
         (b"content-length", b"%d" % len(body)),
         (b"x-correlation-id", correlation_id(traceparent).encode()),
+        NO_STORE,
     ]
     if replayed:
         headers.append((b"idempotency-replayed", b"true"))

@@ -6,12 +6,13 @@ may hold secrets or personal data.
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from itertools import accumulate
 from logging import DEBUG
 from operator import add
 from time import perf_counter
+from typing import NamedTuple
 
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -21,6 +22,9 @@ from txplatform.telemetry import correlation_id, logger
 
 NO_ROUTE = "-"
 """The route of a request that matches none, and the method of one that cannot be parsed."""
+
+MAX_LINES_PER_S = 100
+"""The number of lines about refused and failed requests in a second; others are counted."""
 
 CLIENT_LEFT = 499
 """The status of a request whose client left before the response, as nginx logs it."""
@@ -35,6 +39,13 @@ _BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _TOTALS = len(_BOUNDS_S) + 2
 
 
+class _Refusals(NamedTuple):
+    """The requests that were refused or failed in a second."""
+
+    second: int
+    requests: int
+
+
 class RequestLog(Collector):
     """Logs refused, failed and slow requests, and counts all.
 
@@ -43,10 +54,15 @@ class RequestLog(Collector):
 
     Attributes:
         in_flight: The number of requests being handled. Callers count up and down.
+        connections: The number of open connections. Callers count up and down.
     """
 
-    def __init__(self, slow_ms: int) -> None:
+    def __init__(self, slow_ms: int, *, clock: Callable[[], float] = perf_counter) -> None:
         self.in_flight = 0
+        self.connections = 0
+        self._problems: Counter[str] = Counter()
+        self._clock = clock
+        self._refusals = _Refusals(0, 0)
         self._slow_s = slow_ms / 1000
         self._log = logger("http")
         self._logs_all = self._log.is_enabled_for(DEBUG)
@@ -91,6 +107,8 @@ class RequestLog(Collector):
         totals[-1] += seconds
         if reason is not None:
             self._key_refusals[reason] += 1
+        if problem is not None:
+            self._problems[problem] += 1
         if status >= HTTPStatus.BAD_REQUEST or seconds >= self._slow_s or self._logs_all:
             optional = {"problem": problem, "reason": reason, "key_id": key_id}
             self._write(key, seconds, traceparent, optional)
@@ -103,6 +121,8 @@ class RequestLog(Collector):
         optional: Mapping[str, str | None],
     ) -> None:
         method, route, status = key
+        if status >= HTTPStatus.BAD_REQUEST and route not in QUIET_ROUTES and self._are_many():
+            return
         if route in QUIET_ROUTES:
             write, what = self._log.debug, "request served"
         elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -122,6 +142,21 @@ class RequestLog(Collector):
             duration_ms=round(seconds * 1000, 1),
             **{name: value for name, value in optional.items() if value is not None},
         )
+
+    def _are_many(self) -> bool:
+        """Count a refused or failed request; return whether its second has enough lines.
+
+        A stranger must not fill the disk with them.
+        """
+        second = int(self._clock())
+        before = self._refusals
+        if second != before.second:
+            if before.requests > MAX_LINES_PER_S:
+                left_out = before.requests - MAX_LINES_PER_S
+                self._log.warning("more requests refused or failed", requests=left_out)
+            before = _Refusals(second, 0)
+        self._refusals = _Refusals(second, before.requests + 1)
+        return before.requests >= MAX_LINES_PER_S
 
     def collect(self) -> Iterable[Metric]:
         """Return the metrics as Prometheus families."""
@@ -148,11 +183,20 @@ class RequestLog(Collector):
             "HTTP requests without a valid API key, by the reason.",
             labels=["reason"],
         )
-        for reason, times in self._key_refusals.items():
+        for reason, times in list(self._key_refusals.items()):
             refusals.add_metric([reason], times)
+        problems = CounterMetricFamily(
+            "txplatform_http_problems", "Problems in responses, by type.", labels=["problem"]
+        )
+        for problem, count in list(self._problems.items()):
+            problems.add_metric([problem], count)
         yield requests
         yield durations
         yield refusals
+        yield problems
+        yield GaugeMetricFamily(
+            "txplatform_http_connections", "Open connections.", value=self.connections
+        )
         yield GaugeMetricFamily(
             "txplatform_http_requests_in_flight",
             "HTTP requests being handled, open event streams included.",

@@ -1,6 +1,7 @@
 """JSON responses, with the headers `ETag` and `Idempotency-Replayed`."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -9,6 +10,9 @@ from txplatform.api.services import services_of
 from txplatform.contracts.encoding import to_json
 from txplatform.domain.account_command import FlaggedCommand
 from txplatform.domain.commands import Command
+
+_TAG = re.compile(r'(?:W/)?"([^"]*)"')
+"""An entity tag; weak and strong ones are compared alike."""
 
 
 def json_response(
@@ -41,13 +45,17 @@ async def command_response(
     return json_response(response_of(outcome.event, *differing), replayed=decided.replayed)
 
 
-def not_modified(version: int, if_none_match: str | None) -> Response | None:
-    """Return a 304 response if the caller already has this version, else None."""
-    if if_none_match is None or etag(version) not in if_none_match:
+def not_modified(version: int, if_none_match: Sequence[str]) -> Response | None:
+    """Return a 304 response if the caller already has this version, else None.
+
+    `if_none_match` has the lines of the header: `*`, or lists of tags (RFC 9110, section 13.1.2).
+    """
+    tags = _TAG.findall(",".join(if_none_match))
+    if str(version) not in tags and "*" not in map(str.strip, if_none_match):
         return None
     return Response(status_code=304, headers={"ETag": etag(version)})
 
 
 def etag(version: int) -> str:
-    """Return the entity tag for a version."""
-    return f'"{version}"'
+    """Return the entity tag for a version. It is weak, since `as_of` is the time of reading."""
+    return f'W/"{version}"'

@@ -18,6 +18,7 @@ import uvicorn
 
 from txplatform.api.app import Api
 from txplatform.api.certificate import Certificate
+from txplatform.api.connection_limits import SEND_BUFFER_BYTES, SWEEP_EVERY_S, ConnectionLimits
 from txplatform.api.direct_purchase import PurchaseProtocol
 from txplatform.api.http_protocol import HttpProtocol
 from txplatform.api.known_heads import KnownHeads
@@ -30,6 +31,8 @@ from txplatform.tracing import process_tracer, start_tracing
 
 _CHECK_EVERY_S = 0.2
 """The interval at which the supervisor checks that all processes are alive."""
+_TICKS_PER_SWEEP = 10 * SWEEP_EVERY_S
+"""uvicorn ticks every 0.1 seconds."""
 _SHUTDOWN_S = 7
 """The time for open requests to finish after a stop signal."""
 _CONFIRM_S = 0.5
@@ -45,19 +48,33 @@ It must be a module-level function, because each process imports it by name.
 
 
 class _Server(uvicorn.Server):
-    """Reports when it is ready, and sets `stopping` at shutdown to end event streams."""
+    """Reports when it is ready, checks connections, and sets `stopping` at shutdown.
+
+    `stopping` ends event streams.
+    """
 
     def __init__(
-        self, config: uvicorn.Config, stopping: asyncio.Event, on_ready: Callable[[], None]
+        self,
+        config: uvicorn.Config,
+        stopping: asyncio.Event,
+        on_ready: Callable[[], None],
+        limits: ConnectionLimits,
     ) -> None:
         super().__init__(config)
         self._stopping = stopping
         self._on_ready = on_ready
+        self._limits = limits
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self._on_ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % _TICKS_PER_SWEEP == 0:
+            connections: Any = self.server_state.connections
+            self._limits.sweep(connections)
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         reason = ", ".join(signal.Signals(number).name for number in self._captured_signals)
@@ -153,10 +170,13 @@ def serve_api(api: Api, listening: socket.socket, on_ready: Callable[[], None]) 
     tracer = process_tracer()
     # Purchases bypass ASGI, but not tracing.
     request_log = api.services.request_log
+    limits = ConnectionLimits.of(api.services.settings)
+    # Inherited by connections: the kernel would keep megabytes for a client that does not read.
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES // 2)
     protocol = (
-        partial(HttpProtocol, request_log)
+        partial(HttpProtocol, request_log, limits)
         if tracer
-        else partial(PurchaseProtocol, api.purchases, KnownHeads(), request_log)
+        else partial(PurchaseProtocol, api.purchases, KnownHeads(), request_log, limits)
     )
     config = uvicorn.Config(
         TracedApi(api, tracer) if tracer else api,
@@ -172,7 +192,7 @@ def serve_api(api: Api, listening: socket.socket, on_ready: Callable[[], None]) 
         timeout_keep_alive=api.services.settings.api_keep_alive_s,
         ssl_context_factory=(lambda *_: certificate.context) if certificate else None,
     )
-    server = _Server(config, api.services.stopping, on_ready)
+    server = _Server(config, api.services.stopping, on_ready, limits)
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         # After an orderly stop, uvicorn raises the signal again, which would kill the process.
         signal.signal(signal_number, lambda *_: None)

@@ -9,7 +9,9 @@ from prometheus_client import CollectorRegistry
 from starlette.requests import Request
 
 from txplatform.api.authentication import Authenticator
+from txplatform.api.log_tail import LogTail
 from txplatform.api.queries import Queries
+from txplatform.api.rate_limits import StreamLimits
 from txplatform.api.readiness import Readiness
 from txplatform.api.request_log import RequestLog
 from txplatform.api.rules_in_force import follow_database
@@ -24,6 +26,8 @@ class Services:
 
     Attributes:
         queries: Runs database queries outside the hot path.
+        streams: Counts the open event streams.
+        log_tail: Reads the log for event streams.
         stopping: Set when the process stops, which ends event streams.
     """
 
@@ -34,6 +38,8 @@ class Services:
     readiness: Readiness
     request_log: RequestLog
     registry: CollectorRegistry
+    streams: StreamLimits
+    log_tail: LogTail
     stopping: asyncio.Event
 
     @asynccontextmanager

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from txplatform.api.process_transaction import PATH
+from txplatform.contracts.trace_context import trace_of_request
 from txplatform.tracing import Tracer
 
 
@@ -21,10 +22,11 @@ class TracedApi:
             await self._api(scope, receive, send)
             return
         headers = scope["headers"]
-        given = next((value for name, value in headers if name == b"traceparent"), b"")
-        span = self._tracer.begin("HTTP", "SERVER", given.decode("latin-1"))
-        own = (b"traceparent", self._tracer.traceparent(span).encode())
-        traced = {**scope, "headers": [*(each for each in headers if each[0] != own[0]), own]}
+        span = self._tracer.begin("HTTP", "SERVER", trace_of_request(headers))
+        traceparent, tracestate = self._tracer.trace_of(span)
+        own = [(b"traceparent", traceparent.encode()), (b"tracestate", tracestate.encode())]
+        others = [each for each in headers if each[0] not in (own[0][0], own[1][0])]
+        traced = {**scope, "headers": [*others, *own]}
 
         async def send_noted(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -123,7 +123,7 @@ async def read_transaction(
     services: ServicesOf,
     account_id: AccountIdPath,
     transaction_id: UrlId,
-    if_none_match: IfNoneMatch = None,
+    if_none_match: IfNoneMatch,
 ) -> Response:
     """Return one transaction with its whole history, never stale.
 

@@ -143,7 +143,7 @@ def process(
         )
         if withhold:
             outcomes = [each._replace(account_id=None, business_key=None) for each in outcomes]
-        traceparents = [parsed.traceparent for parsed in batch.parsed_messages]
+        traceparents = [parsed.trace.traceparent for parsed in batch.parsed_messages]
         record(connection, messages, hmacs, traceparents, outcomes, withhold=withhold)
         advance(connection, batch.cluster_id, batch.moves)
     work.cache_accounts()
@@ -175,7 +175,7 @@ def pending_command(parsed: ParsedMessage, *, retried: bool = False) -> PendingC
         return None
     message = parsed.message
     cause = MessageCause(message.topic, message.partition, message.offset, retried)
-    return PendingCommand(parsed.command, CommandOrigin(cause, parsed.traceparent))
+    return PendingCommand(parsed.command, CommandOrigin(cause, *parsed.trace))
 
 
 def outcome_of(

@@ -5,15 +5,16 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
-from txplatform.contracts.cloudevents import EnvelopeError, open_envelope, traceparent_of
+from txplatform.contracts.cloudevents import EnvelopeError, open_envelope, trace_of
 from txplatform.contracts.field_problems import InvalidFieldsError, validate
 from txplatform.contracts.fields import UrlId
 from txplatform.contracts.json import NotJsonError
 from txplatform.contracts.messages import INBOUND
+from txplatform.contracts.trace_context import TraceContext, accept_trace
 from txplatform.domain.commands import Command
 from txplatform.domain.ids import AccountId
 from txplatform.inbox.message import INTERNAL_ERROR, UNREADABLE_HEADERS, ReceivedMessage
-from txplatform.telemetry import accept_traceparent, logger
+from txplatform.telemetry import logger
 
 _ACCOUNT_ID = TypeAdapter[str](UrlId)
 _BLANK = " "
@@ -42,12 +43,12 @@ class ParsedMessage(NamedTuple):
     """A message, with the command or the rejection that it was parsed into.
 
     Attributes:
-        traceparent: The sender's trace context; a new one if the message has no valid one.
+        trace: The sender's trace context; a new one if the message has no valid one.
     """
 
     message: ReceivedMessage
     command: Command | Rejection
-    traceparent: str
+    trace: TraceContext
 
 
 def read_message(message: ReceivedMessage) -> ParsedMessage:
@@ -60,25 +61,25 @@ def read_message(message: ReceivedMessage) -> ParsedMessage:
     except Exception as error:  # noqa: BLE001
         logger("consumer").exception("message not read because of a defect", topic=message.topic)
         detail = f"{type(error).__name__}: a defect of the platform. Report it; retry it later."
-        return ParsedMessage(message, Rejection(INTERNAL_ERROR, detail), accept_traceparent(None))
+        return ParsedMessage(message, Rejection(INTERNAL_ERROR, detail), accept_trace(None))
 
 
 def _read(message: ReceivedMessage) -> ParsedMessage:
     command: Command | Rejection
     if message.headers == UNREADABLE_HEADERS:
         command = Rejection("unreadable_headers", "The name of a header is not UTF-8.")
-        return ParsedMessage(message, command, accept_traceparent(None))
+        return ParsedMessage(message, command, accept_trace(None))
     try:
         envelope = open_envelope(message.headers, message.body)
         command = _command_of(message, envelope.data)
         if envelope.type is not None and envelope.type != message.topic:
             detail = f"The type is not {message.topic}."
             command = Rejection("wrong_type", detail, command.account_id, command.key)
-        traceparent = envelope.traceparent
+        trace = envelope.trace
     except EnvelopeError as error:
         command = Rejection(error.reason, error.detail)
-        traceparent = traceparent_of(message.headers)
-    return ParsedMessage(message, command, accept_traceparent(traceparent))
+        trace = trace_of(message.headers)
+    return ParsedMessage(message, command, accept_trace(*trace))
 
 
 def _command_of(message: ReceivedMessage, data: object) -> Command | Rejection:

@@ -44,7 +44,7 @@ def log_outcomes(
                 account=outcome.account_id,
                 reason=outcome.reason,
                 event_id=outcome.event_id,
-                correlation_id=correlation_id(parsed.traceparent),
+                correlation_id=correlation_id(parsed.trace.traceparent),
             )
     for stream, error in work.failed.items():
         log.error("messages deferred", account=account_of(stream), exc_info=error)

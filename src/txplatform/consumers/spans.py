@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from txplatform.consumers.parsing import ParsedMessage
+from txplatform.contracts.trace_context import TraceContext
 from txplatform.tracing import Tracer
 
 
@@ -16,12 +17,11 @@ def traced_messages(
         yield messages
         return
     spans = [
-        tracer.begin(f"process {each.message.topic}", "CONSUMER", each.traceparent)
-        for each in messages
+        tracer.begin(f"process {each.message.topic}", "CONSUMER", each.trace) for each in messages
     ]
     try:
         yield [
-            each._replace(traceparent=tracer.traceparent(span))
+            each._replace(trace=TraceContext(*tracer.trace_of(span)))
             for each, span in zip(messages, spans, strict=True)
         ]
     finally:

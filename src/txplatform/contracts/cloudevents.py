@@ -9,7 +9,7 @@ import base64
 import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from txplatform.contracts.json import NotJsonError, parse_lenient_json
 from txplatform.errors import TxPlatformError
@@ -36,24 +36,31 @@ class EnvelopeError(TxPlatformError):
         self.detail = detail
 
 
+class SentTrace(NamedTuple):
+    """The `traceparent` and the `tracestate` of a message, as they were sent."""
+
+    traceparent: str | None
+    tracestate: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Envelope:
     """An unwrapped message.
 
     Attributes:
         type: The `type` attribute; None for a bare body.
-        traceparent: The sender's trace context, not validated; None if the message has none.
+        trace: The sender's `traceparent` and `tracestate`, not validated.
         data: The message's data, parsed from JSON.
     """
 
     type: str | None
-    traceparent: str | None
+    trace: SentTrace
     data: object
 
 
-def traceparent_of(headers: Headers) -> str | None:
+def trace_of(headers: Headers) -> SentTrace:
     """Return the sender's trace context from the headers, even if the body is invalid."""
-    return _traceparent_in(_texts(headers))
+    return _trace_in(_texts(headers))
 
 
 def open_envelope(headers: Headers, body: bytes | None) -> Envelope:
@@ -70,26 +77,31 @@ def open_envelope(headers: Headers, body: bytes | None) -> Envelope:
     except NotJsonError as error:
         raise EnvelopeError("not_json", error.why) from error
     if not texts and not _looks_structured(value):
-        return Envelope(None, None, value)
+        return Envelope(None, SentTrace(None, None), value)
     media_type = texts.get("content-type", "application/json").partition(";")[0].strip().lower()
     binary = {name[3:]: text for name, text in texts.items() if name.startswith("ce_")}
     if binary:
         _check_version(binary)
-        return Envelope(binary.get("type"), _traceparent_in(texts), value)
+        return Envelope(binary.get("type"), _trace_in(texts), value)
     if media_type.startswith("application/cloudevents") and media_type != STRUCTURED_CONTENT_TYPE:
         raise EnvelopeError(
             "unsupported_envelope",
             f"The only supported CloudEvents media type is {STRUCTURED_CONTENT_TYPE}.",
         )
     if media_type == STRUCTURED_CONTENT_TYPE or _looks_structured(value):
-        return _structured(value, _traceparent_in(texts))
-    return Envelope(None, _traceparent_in(texts), value)
+        return _structured(value, _trace_in(texts))
+    return Envelope(None, _trace_in(texts), value)
 
 
 def binary_headers(
-    *, event_id: str, event_type: str, subject: str, time: str, traceparent: str
+    *,
+    event_id: str,
+    event_type: str,
+    subject: str,
+    time: str,
+    trace: tuple[str, str],
 ) -> list[tuple[str, bytes | None]]:
-    """Return the headers of a published message, in binary mode."""
+    """Return the headers of a published message, in binary mode; see `trace_headers`."""
     return [
         _SPECVERSION_HEADER,
         ("ce_id", event_id.encode()),
@@ -98,12 +110,23 @@ def binary_headers(
         ("ce_subject", subject.encode()),
         ("ce_time", time.encode()),
         _JSON_HEADER,
-        ("traceparent", traceparent.encode()),
+        *trace_headers(*trace),
     ]
 
 
-def _traceparent_in(texts: Mapping[str, str]) -> str | None:
-    return texts.get("traceparent", texts.get("ce_traceparent"))
+def trace_headers(traceparent: str, tracestate: str) -> list[tuple[str, bytes | None]]:
+    """Return the headers with the trace of what caused a message."""
+    headers: list[tuple[str, bytes | None]] = [("traceparent", traceparent.encode())]
+    if tracestate:
+        headers.append(("tracestate", tracestate.encode()))
+    return headers
+
+
+def _trace_in(texts: Mapping[str, str]) -> SentTrace:
+    return SentTrace(
+        texts.get("traceparent", texts.get("ce_traceparent")),
+        texts.get("tracestate", texts.get("ce_tracestate")),
+    )
 
 
 def _texts(headers: Headers) -> dict[str, str]:
@@ -126,19 +149,20 @@ def _looks_structured(value: object) -> bool:
     return isinstance(value, dict) and value.keys() >= _REQUIRED_ATTRIBUTES
 
 
-def _structured(value: object, header_traceparent: str | None) -> Envelope:
+def _structured(value: object, header_trace: SentTrace) -> Envelope:
     if not isinstance(value, dict):
         raise EnvelopeError("schema_violation", "A structured CloudEvent is a JSON object.")
     _check_version(value)
     event_type = value.get("type")
     if not isinstance(event_type, str):
         raise EnvelopeError("schema_violation", "The CloudEvent has no type.")
-    traceparent = value.get("traceparent")
-    return Envelope(
-        event_type,
-        traceparent if isinstance(traceparent, str) else header_traceparent,
-        _structured_data(value),
+    traceparent, tracestate = value.get("traceparent"), value.get("tracestate")
+    trace = (
+        SentTrace(traceparent, tracestate if isinstance(tracestate, str) else None)
+        if isinstance(traceparent, str)
+        else header_trace
     )
+    return Envelope(event_type, trace, _structured_data(value))
 
 
 def _structured_data(value: Mapping[str, Any]) -> object:

@@ -218,6 +218,7 @@ class Account(msgspec.Struct, dict=True, omit_defaults=True):
             timestamp=context.now,
             event_id=context.new_event_id(),
             traceparent=context.origin.traceparent,
+            tracestate=context.origin.tracestate,
             caused_by=context.origin.cause,
             **fields,
         )

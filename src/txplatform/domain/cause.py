@@ -75,3 +75,4 @@ class CommandOrigin(NamedTuple):
 
     cause: Cause
     traceparent: str
+    tracestate: str = ""

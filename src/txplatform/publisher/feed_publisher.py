@@ -20,7 +20,7 @@ from typing import Any
 import psycopg
 from typing_extensions import override
 
-from txplatform.contracts.cloudevents import traceparent_of
+from txplatform.contracts.cloudevents import trace_of
 from txplatform.contracts.encoding import rfc3339_or_none
 from txplatform.database import Database
 from txplatform.following.checkpoint import Checkpoint, CheckpointError
@@ -163,7 +163,7 @@ class FeedPublisher(Follower):
         self._acknowledged(connection, batch)
         if self._tracer is not None:
             for record in batch.records:
-                parent = traceparent_of(record.headers)
+                parent = trace_of(record.headers)
                 name = f"publish {record.topic}"
                 self._tracer.begin(name, "PRODUCER", parent, began_ns=began_ns).end()
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import msgspec
 import psycopg
 
+from txplatform.contracts.cloudevents import trace_headers
 from txplatform.contracts.encoding import to_json
 from txplatform.contracts.messages import TOPIC_OF
 from txplatform.domain.advices import Clearing, Correction, Refund
@@ -111,7 +112,10 @@ def _from_log(
         TOPIC_OF[type(message)],
         message.account_id.encode(),
         to_json(body),
-        [("content-type", b"application/json"), ("traceparent", waiting.traceparent.encode())],
+        [
+            ("content-type", b"application/json"),
+            *trace_headers(waiting.traceparent, waiting.tracestate),
+        ],
     )
 
 

@@ -59,7 +59,7 @@ class EventTopic(OutboundTopic):
             event_type=self.name,
             subject=account_of(stream),
             time=rfc3339(event.timestamp),
-            traceparent=event.traceparent,
+            trace=(event.traceparent, event.tracestate),
         )
         headers += position_headers(event.event_id, version, position)
         return Record(self.name, account_of(stream).encode(), to_json(self.body_of(event)), headers)

@@ -27,7 +27,7 @@ from txplatform.publisher.feed import Record
 from txplatform.publisher.topic import OutboundTopic, position_headers
 
 _WITH_MICROSECONDS = len("2026-11-20T10:15:00.123456Z")
-_ENVELOPE = ("timestamp", "event_id", "traceparent", "purchase", "hold")
+_ENVELOPE = ("timestamp", "event_id", "traceparent", "tracestate", "purchase", "hold")
 _PARAMETERS = ("account_id", "account_version", "decided_at")
 """The contract fields that are not stored, or not in the published form."""
 
@@ -48,7 +48,7 @@ class DecisionTopic(OutboundTopic):
             event_type=self.name,
             subject=account_id,
             time=decided_at,
-            traceparent=event.traceparent,
+            trace=(event.traceparent, event.tracestate),
         )
         headers += position_headers(event.event_id, version, position)
         return Record(self.name, account_id.encode(), _to_json(body), headers)

@@ -5,6 +5,8 @@ from typing import Any
 import httpx
 import msgspec
 
+_TYPES = "/problems/"
+
 
 class TxPlatformClientError(Exception):
     """The root of all errors of this package."""
@@ -44,7 +46,7 @@ class Problem(msgspec.Struct, frozen=True):
     """The body of an error response (RFC 9457). The defaults are for members that it lacks.
 
     Attributes:
-        type: The stable name of the problem, such as `id-reused`, for programs to branch on.
+        type: The type of the problem, such as `/problems/id-reused`.
         title: The type in a few words.
         status: The HTTP status.
         detail: What was wrong with this request, and why.
@@ -67,7 +69,8 @@ class ProblemError(TxPlatformClientError):
 
     Attributes:
         problem: The body of the response.
-        type: The stable name of the problem, such as `account-not-found`.
+        type: The stable name of the problem, such as `account-not-found`, for programs to branch
+            on: the type without `/problems/`.
         detail: What was wrong, and why.
         next_step: What to do.
     """
@@ -76,9 +79,9 @@ class ProblemError(TxPlatformClientError):
         texts = (problem.detail or problem.title, problem.next_step)
         text = " ".join(filter(None, texts))
         fields = "".join(f" {each.pointer} {each.message}." for each in problem.errors)
-        super().__init__(f"{problem.type} ({problem.status}): {text}{fields}")
+        self.type = problem.type.removeprefix(_TYPES)
+        super().__init__(f"{self.type} ({problem.status}): {text}{fields}")
         self.problem = problem
-        self.type = problem.type
         self.detail = problem.detail
         self.next_step = problem.next_step
 

@@ -14,7 +14,17 @@ from txplatform.domain.flags import Flag
 from txplatform.domain.ids import StreamId, TransactionId
 
 
-class AccountEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+class TracedEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """An event with a trace of which the caller's tracing system keeps a state.
+
+    Attributes:
+        tracestate: The W3C `tracestate` of the cause; empty if it has none.
+    """
+
+    tracestate: str = ""
+
+
+class AccountEvent(TracedEvent, frozen=True, gc=False, omit_defaults=True):
     """One event of one account.
 
     Attributes:

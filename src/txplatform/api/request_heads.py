@@ -1,0 +1,113 @@
+"""Check what a parser of HTTP/1.1 lets through: lengths, version, Host and Transfer-Encoding."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+import httptools
+
+from txplatform.api.connection_limits import MAX_HEAD_BYTES, MAX_HEADER_LINES, MAX_URL_BYTES
+from txplatform.api.problems import ProblemError
+from txplatform.contracts.problems import ProblemType
+
+_VERSIONS = ("1.1", "1.0")
+_HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(:[0-9]*)?", re.ASCII)
+"""RFC 3986, section 3.2.2, without the literals of future IP versions. It may be empty."""
+
+
+class HeadRefusedError(Exception):
+    """Raised in a callback of the parser, which then stops; `problem` says why."""
+
+    def __init__(self, problem: ProblemError) -> None:
+        super().__init__(problem.what)
+        self.problem = problem
+
+
+def check_head(version: str, url: bytes, headers: Sequence[tuple[bytes, bytes]]) -> None:
+    """Check the head of a request.
+
+    Raises:
+        HeadRefusedError: The head is too large, or RFC 9112 forbids it.
+    """
+    problem = _too_large(url, headers) or _malformed(version, headers)
+    if problem is not None:
+        raise HeadRefusedError(problem)
+
+
+def head_too_large(url: bytes) -> ProblemError:
+    """Return the problem for a head above the limit that is not complete yet."""
+    return _too_large(url, ()) or ProblemError(
+        ProblemType.HEAD_TOO_LARGE,
+        f"The head of the request is larger than {MAX_HEAD_BYTES} bytes.",
+        "Send fewer or shorter headers.",
+    )
+
+
+def parser_problem(error: httptools.HttpParserError) -> ProblemError:
+    """Return the problem for bytes that the parser does not accept."""
+    if isinstance(error.__context__, HeadRefusedError):
+        return error.__context__.problem
+    if isinstance(error, httptools.HttpParserInvalidMethodError):
+        return ProblemError(
+            ProblemType.NOT_IMPLEMENTED,
+            "The method is not one of HTTP.",
+            "Use a method that openapi.json lists. A client that speaks TLS needs a server that "
+            "does.",
+        )
+    if any(words in str(error) for words in ("HTTP version", "HTTP/2", "PRI")):
+        return _version_problem()
+    return invalid_http(f"{error}.".replace("..", "."))
+
+
+def invalid_http(detail: str) -> ProblemError:
+    """Return the problem for a request that is not valid HTTP/1.1."""
+    return ProblemError(
+        ProblemType.INVALID_HTTP, detail, "Send a request as RFC 9112 describes it."
+    )
+
+
+def _too_large(url: bytes, headers: Sequence[object]) -> ProblemError | None:
+    if len(url) > MAX_URL_BYTES:
+        return ProblemError(
+            ProblemType.URI_TOO_LONG,
+            f"The URL is longer than {MAX_URL_BYTES} bytes.",
+            "Send a shorter one; filters and cursors of this API are short.",
+        )
+    if len(headers) > MAX_HEADER_LINES:
+        return ProblemError(
+            ProblemType.HEAD_TOO_LARGE,
+            f"The request has more than {MAX_HEADER_LINES} header lines.",
+            "Send fewer headers.",
+        )
+    return None
+
+
+def _malformed(version: str, headers: Iterable[tuple[bytes, bytes]]) -> ProblemError | None:
+    if version not in _VERSIONS:
+        return _version_problem()
+    hosts, codings = [], []
+    for name, value in headers:
+        if name == b"host":
+            hosts.append(value)
+        elif name == b"transfer-encoding":
+            codings.append(value)
+    if len(hosts) > 1 or (not hosts and version == "1.1"):
+        return invalid_http(f"The request has {len(hosts) or 'no'} Host header{'s' * bool(hosts)}.")
+    if hosts and not _HOST.fullmatch(hosts[0]):
+        return invalid_http("The Host header is not a host with an optional port.")
+    if codings and version == "1.0":
+        return invalid_http("HTTP/1.0 has no Transfer-Encoding.")
+    if codings and [each.strip().lower() for each in codings] != [b"chunked"]:
+        return ProblemError(
+            ProblemType.NOT_IMPLEMENTED,
+            "The only supported Transfer-Encoding is chunked.",
+            "Send the body with a Content-Length, or chunked.",
+        )
+    return None
+
+
+def _version_problem() -> ProblemError:
+    return ProblemError(
+        ProblemType.HTTP_VERSION_NOT_SUPPORTED,
+        "The version in the request line is not 1.0 or 1.1.",
+        "Send the request as HTTP/1.1.",
+    )

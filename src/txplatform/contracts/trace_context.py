@@ -1,0 +1,73 @@
+"""W3C Trace Context: accept a caller's or sender's trace, or begin a new one."""
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from txplatform.contracts.card_numbers import holds_card_number
+from txplatform.telemetry import new_traceparent
+
+_VERSION = "00"
+_TRACEPARENT = re.compile(
+    r"(?!ff)(?P<version>[0-9a-f]{2})-(?P<ids>(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16})"
+    r"-(?P<flags>[0-9a-f]{2})(?P<more>-.*)?"
+)
+_KNOWN_FLAGS = 0b11
+"""Sampled, and random trace id (level 2)."""
+
+_MEMBER = r"[a-z0-9][a-z0-9_*/@-]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{1,256}"
+_TRACESTATE = re.compile(rf"[ \t]*({_MEMBER})?([ \t]*,[ \t]*({_MEMBER})?)*[ \t]*")
+_MAX_MEMBERS = 32
+_MAX_TRACESTATE = 512
+"""Characters that have to be passed on (section 3.3.1.5). A longer `tracestate` is dropped."""
+
+
+class TraceContext(NamedTuple):
+    """A trace as events and messages carry it. `tracestate` is empty if there is none."""
+
+    traceparent: str
+    tracestate: str = ""
+
+
+def accept_trace(traceparent: str | None, tracestate: str | None = None) -> TraceContext:
+    """Return the given trace if its `traceparent` is well formed, otherwise a new one.
+
+    A higher version is read by its first four fields, and passed on as version 00 (section 4.3).
+    A `tracestate` that is malformed, or that has a card number in it, is dropped.
+    """
+    found = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
+    if found is None or (found["version"] == _VERSION and found["more"] is not None):
+        return TraceContext(new_traceparent())
+    assert traceparent is not None
+    if found["version"] != _VERSION:
+        flags = int(found["flags"], 16) & _KNOWN_FLAGS
+        traceparent = f"{_VERSION}-{found['ids']}-{flags:02x}"
+    return TraceContext(traceparent, _accept_state(tracestate) if tracestate else "")
+
+
+def trace_of_request(headers: Iterable[tuple[bytes, bytes]]) -> TraceContext:
+    """Return the trace in the headers of an HTTP request, as `accept_trace` does.
+
+    Several lines of `tracestate` are one list. Several of `traceparent` begin a new trace.
+    """
+    parents, states = [], []
+    for name, value in headers:
+        if name == b"traceparent":
+            parents.append(value)
+        elif name == b"tracestate":
+            states.append(value)
+    if len(parents) != 1:
+        return TraceContext(new_traceparent())
+    return accept_trace(parents[0].decode("latin-1"), b",".join(states).decode("latin-1"))
+
+
+def _accept_state(given: str) -> str:
+    members = given.count(",") + 1
+    if (
+        len(given) > _MAX_TRACESTATE
+        or members > _MAX_MEMBERS
+        or not _TRACESTATE.fullmatch(given)
+        or holds_card_number(given)
+    ):
+        return ""
+    return given.strip(" \t,")
