@@ -74,12 +74,19 @@ def test_a_state_is_kept_or_dropped_as_a_whole(state: str, kept: str | None) -> 
 @pytest.mark.parametrize("prefix", ["", "ce_"])
 def test_the_trace_of_a_message_is_that_of_its_command(prefix: str) -> None:
     body = {"payment_id": "p", "account_id": "a", "amount": 1, "currency": "USD"}
-    headers = [
+    headers = (
         (f"{prefix}traceparent", f"00-{IDS}-01".encode()),
         (f"{prefix}tracestate", b"vendor=1"),
-    ]
+    )
     message = ReceivedMessage(
-        *("cluster", "payments.payment-submitted.v1", "", 0, 0, None),
-        *(b"a", headers, json.dumps(body).encode()),
+        cluster_id="cluster",
+        topic="payments.payment-submitted.v1",
+        topic_id="",
+        partition=0,
+        offset=0,
+        sent_at=None,
+        key=b"a",
+        headers=headers,
+        body=json.dumps(body).encode(),
     )
     assert read_message(message).trace == (f"00-{IDS}-01", "vendor=1")
