@@ -29,7 +29,7 @@ from harness.postgres import TestDatabase
 from harness.published import publishing, read_topic, wait_for_publisher
 from txplatform.consumers.parsing import Rejection, read_message
 from txplatform.contracts.cloudevents import Envelope as PlatformEnvelope
-from txplatform.contracts.cloudevents import open_envelope
+from txplatform.contracts.cloudevents import SentTrace, open_envelope
 from txplatform.contracts.field_problems import InvalidFieldsError, validate
 from txplatform.contracts.json import parse_strict_json
 from txplatform.contracts.messages import INBOUND as PLATFORM_INBOUND
@@ -116,7 +116,7 @@ by_topic = pytest.mark.parametrize("message", MESSAGES, ids=lambda each: each.TO
 def test_the_platform_reads_every_field_of_a_message_as_it_was_built(message: Message) -> None:
     built = build(message, source="/accounts", traceparent=TRACE)
     envelope = open_envelope(built.headers, built.value)
-    assert (envelope.type, envelope.traceparent) == (built.topic, TRACE)
+    assert (envelope.type, envelope.trace.traceparent) == (built.topic, TRACE)
     body = PLATFORM_INBOUND[built.topic].model_validate(envelope.data)
     as_json = body.model_dump(mode="json", exclude_none=True)
     sent = json.loads(built.value)
@@ -330,7 +330,9 @@ def test_a_structured_event_is_read_as_the_platform_reads_it(
 ) -> None:
     topic = "accounts.account-opened.v1"
     content = json.dumps({**event, "type": topic}).encode()
-    assert open_envelope(headers, content) == PlatformEnvelope(topic, TRACE, OPENING)
+    assert open_envelope(headers, content) == PlatformEnvelope(
+        topic, SentTrace(TRACE, None), OPENING
+    )
     found = read(topic, content, headers)
     assert found.message == AccountOpened(**OPENING)  # type: ignore[arg-type]
     assert (found.event_id, found.traceparent) == ("e-1", TRACE)

@@ -51,7 +51,7 @@ class Victim:
 
 def connections(api: RunningApi) -> float:
     """Return the number of connections, among them that of the client and that of the request."""
-    text = httpx.get(f"{api.url}/metrics").text
+    text = httpx.get(f"{api.url}/metrics", timeout=60).text
     return float(re.findall(r"^txplatform_http_connections (.*)$", text, re.MULTILINE)[0])
 
 

@@ -33,6 +33,7 @@ from txplatform.api.openapi import Endpoint, describe
 from txplatform.api.problems import NO_STORE, problem_response, stopping_problem
 from txplatform.api.request_log import CLIENT_LEFT, NO_ROUTE, RequestLog
 from txplatform.api.services import Services
+from txplatform.api.strangers import RefuseStrangers
 from txplatform.contracts.problems import ProblemType
 from txplatform.contracts.trace_context import trace_of_request
 from txplatform.telemetry import correlation_id
@@ -71,7 +72,7 @@ class Api:
         services: Services,
         document: dict[str, Any],
     ) -> None:
-        self.app = HeadRequests(app)
+        self.app = HeadRequests(RefuseStrangers(app, services.authenticator))
         self.purchases = purchases
         self.services = services
         self.document = document

@@ -1,7 +1,8 @@
 """Check what a parser of HTTP/1.1 lets through: lengths, version, Host and Transfer-Encoding."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
 
 import httptools
 
@@ -81,22 +82,28 @@ def _too_large(url: bytes, headers: Sequence[object]) -> ProblemError | None:
     return None
 
 
-def _malformed(version: str, headers: Iterable[tuple[bytes, bytes]]) -> ProblemError | None:
+def _malformed(version: str, headers: Sequence[tuple[bytes, bytes]]) -> ProblemError | None:
     if version not in _VERSIONS:
         return _version_problem()
-    hosts, codings = [], []
-    for name, value in headers:
-        if name == b"host":
-            hosts.append(value)
-        elif name == b"transfer-encoding":
-            codings.append(value)
-    if len(hosts) > 1 or (not hosts and version == "1.1"):
-        return invalid_http(f"The request has {len(hosts) or 'no'} Host header{'s' * bool(hosts)}.")
-    if hosts and not _HOST.fullmatch(hosts[0]):
+    names = [name for name, _ in headers]
+    hosts = names.count(b"host")
+    if hosts > 1 or (not hosts and version == "1.1"):
+        return invalid_http(f"The request has {hosts or 'no'} Host header{'s' * bool(hosts)}.")
+    if hosts and not _is_host(headers[names.index(b"host")][1]):
         return invalid_http("The Host header is not a host with an optional port.")
-    if codings and version == "1.0":
+    return _bad_coding(version, headers) if b"transfer-encoding" in names else None
+
+
+@lru_cache(maxsize=100)
+def _is_host(value: bytes) -> bool:
+    return _HOST.fullmatch(value) is not None
+
+
+def _bad_coding(version: str, headers: Sequence[tuple[bytes, bytes]]) -> ProblemError | None:
+    if version == "1.0":
         return invalid_http("HTTP/1.0 has no Transfer-Encoding.")
-    if codings and [each.strip().lower() for each in codings] != [b"chunked"]:
+    codings = [value.strip().lower() for name, value in headers if name == b"transfer-encoding"]
+    if codings != [b"chunked"]:
         return ProblemError(
             ProblemType.NOT_IMPLEMENTED,
             "The only supported Transfer-Encoding is chunked.",

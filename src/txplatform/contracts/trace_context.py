@@ -1,17 +1,15 @@
 """W3C Trace Context: accept a caller's or sender's trace, or begin a new one."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from txplatform.contracts.card_numbers import holds_card_number
 from txplatform.telemetry import new_traceparent
 
-_VERSION = "00"
-_TRACEPARENT = re.compile(
-    r"(?!ff)(?P<version>[0-9a-f]{2})-(?P<ids>(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16})"
-    r"-(?P<flags>[0-9a-f]{2})(?P<more>-.*)?"
-)
+_IDS = r"(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}"
+_TRACEPARENT = re.compile(rf"00-{_IDS}-[0-9a-f]{{2}}")
+_NEWER_TRACEPARENT = re.compile(rf"(?!00|ff)[0-9a-f]{{2}}-({_IDS})-([0-9a-f]{{2}})(?:-.*)?")
 _KNOWN_FLAGS = 0b11
 """Sampled, and random trace id (level 2)."""
 
@@ -35,29 +33,26 @@ def accept_trace(traceparent: str | None, tracestate: str | None = None) -> Trac
     A higher version is read by its first four fields, and passed on as version 00 (section 4.3).
     A `tracestate` that is malformed, or that has a card number in it, is dropped.
     """
-    found = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
-    if found is None or (found["version"] == _VERSION and found["more"] is not None):
+    if traceparent is None:
         return TraceContext(new_traceparent())
-    assert traceparent is not None
-    if found["version"] != _VERSION:
-        flags = int(found["flags"], 16) & _KNOWN_FLAGS
-        traceparent = f"{_VERSION}-{found['ids']}-{flags:02x}"
+    if not _TRACEPARENT.fullmatch(traceparent):
+        newer = _NEWER_TRACEPARENT.fullmatch(traceparent)
+        if newer is None:
+            return TraceContext(new_traceparent())
+        ids, flags = newer.groups()
+        traceparent = f"00-{ids}-{int(flags, 16) & _KNOWN_FLAGS:02x}"
     return TraceContext(traceparent, _accept_state(tracestate) if tracestate else "")
 
 
-def trace_of_request(headers: Iterable[tuple[bytes, bytes]]) -> TraceContext:
+def trace_of_request(headers: Sequence[tuple[bytes, bytes]]) -> TraceContext:
     """Return the trace in the headers of an HTTP request, as `accept_trace` does.
 
     Several lines of `tracestate` are one list. Several of `traceparent` begin a new trace.
     """
-    parents, states = [], []
-    for name, value in headers:
-        if name == b"traceparent":
-            parents.append(value)
-        elif name == b"tracestate":
-            states.append(value)
+    parents = [value for name, value in headers if name == b"traceparent"]
     if len(parents) != 1:
         return TraceContext(new_traceparent())
+    states = [value for name, value in headers if name == b"tracestate"]
     return accept_trace(parents[0].decode("latin-1"), b",".join(states).decode("latin-1"))
 
 
