@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from http.client import HTTPResponse
 from urllib.parse import urlsplit
 
 import httpx
@@ -63,6 +64,14 @@ def received(connection: socket.socket) -> tuple[list[int], str]:
     statuses = [int(status) for status in re.findall(r"^HTTP/1.1 (\d+)", text, re.MULTILINE)]
     problems = re.findall(r'"type":"/problems/([\w-]+)"', text)
     return statuses, problems[-1] if problems else ""
+
+
+def status_of(connection: socket.socket) -> int:
+    """Receive one response of a connection that stays open, and return its status."""
+    response = HTTPResponse(connection)
+    response.begin()
+    response.read()
+    return response.status
 
 
 def head(api: RunningApi, start: str, *lines: str) -> bytes:
@@ -145,7 +154,7 @@ def test_a_body_that_comes_too_late_is_logged_once_and_counted(limited: RunningA
 def test_streams_and_idle_connections_outlive_the_limits(limited: RunningApi) -> None:
     with connect(limited) as idle, limited.client.stream("GET", STREAM) as stream:
         idle.sendall(head(limited, "GET /livez HTTP/1.1"))
-        assert b" 200 " in idle.recv(65_536)
+        assert status_of(idle) == 200
         messages = stream.iter_lines()
         assert next(messages)
         with connect(limited) as slower:  # that one ends after the limit
@@ -153,7 +162,7 @@ def test_streams_and_idle_connections_outlive_the_limits(limited: RunningApi) ->
         with connect(limited) as slower:
             assert received(slower) == ([], "")
         idle.sendall(head(limited, "GET /livez HTTP/1.1"))
-        assert b" 200 " in idle.recv(65_536)
+        assert status_of(idle) == 200
         sent = limited.client.post(DIRECT, json=purchase("alive", "acc", 1)).json()["event_id"]
         assert any(sent in line for line in messages)
 
@@ -209,7 +218,7 @@ def test_connections_beyond_the_limit_get_503_and_idle_ones_make_room(
         idle = [stack.enter_context(connect(limited)) for _ in range(MOST)]
         for connection in idle[: MOST - 5]:  # clients that keep their connection
             connection.sendall(head(limited, "GET /livez HTTP/1.1"))
-            assert b" 200 " in connection.recv(65_536)
+            assert status_of(connection) == 200
         refused = [stack.enter_context(connect(limited)) for _ in range(6)]
         assert received(refused[-1]) == ([503], "overloaded")
         wait_until(
@@ -288,7 +297,7 @@ def test_chunks_of_one_byte_are_a_body_as_well(limited: RunningApi) -> None:
         connection.sendall(
             head(limited, f"POST {DIRECT} HTTP/1.1", "Transfer-Encoding: chunked") + chunks
         )
-        assert b" 200 " in connection.recv(65_536)
+        assert status_of(connection) == 200
 
 
 def test_a_key_has_a_rate_on_every_path(service_env: dict[str, str]) -> None:

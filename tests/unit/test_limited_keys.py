@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
@@ -63,8 +64,9 @@ ENDPOINTS = {
 @cache
 def _routes() -> list[APIRoute]:
     settings = Settings(_env_file=None, database_url=SecretStr("postgresql://nowhere/none"))
-    app = create_api(settings).app.app
-    assert isinstance(app, FastAPI)
+    app: Any = create_api(settings)
+    while not isinstance(app, FastAPI):
+        app = app.app
     routes = [found.original_route for found in iter_route_contexts(app.routes)]
     assert all(isinstance(route, APIRoute) for route in routes)
     return [route for route in routes if isinstance(route, APIRoute)]

@@ -13,7 +13,7 @@ class RefuseStrangers:
     """An application whose `/v1` needs a key. The operations check the scopes."""
 
     def __init__(self, app: ASGIApp, authenticator: Authenticator) -> None:
-        self._app = app
+        self.app = app
         self._authenticator = authenticator
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -23,10 +23,10 @@ class RefuseStrangers:
                 await self._authenticator.authenticate(authorization_header(scope["headers"]))
             except (ProblemError, StoreUnavailableError) as error:
                 problem, state = problem_of(error), scope["state"]
-                state["problem"] = problem.type.type
+                problem.note(state)
                 trace = correlation_id(state["traceparent"])
                 status, headers, body = problem_response(problem, trace)
                 await send({"type": "http.response.start", "status": status, "headers": headers})
                 await send({"type": "http.response.body", "body": body})
                 return
-        await self._app(scope, receive, send)
+        await self.app(scope, receive, send)
