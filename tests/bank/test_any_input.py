@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
 from harness.bank import Bank
 from harness.web import WebUser
 from txbank import web
-from txbank.cli import SERVICES
+from txbank.commands import SERVICES
 
 CHECKS = [
     not_a_server_error,

@@ -16,7 +16,7 @@ from harness.bank import Bank, new_account, new_bank
 from harness.postgres import PostgresServer
 from harness.processes import run_command
 from harness.waiting import wait_until
-from txbank.cli import SERVICES
+from txbank.commands import SERVICES
 from txbank.settings import CommonSettings, ServiceSettings
 
 

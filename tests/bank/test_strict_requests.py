@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from harness.api import RunningApi
 from harness.bank import Bank, new_account
-from txbank.cli import SERVICES
+from txbank.commands import SERVICES
 from txbank.fields import BodyId, Id, PaymentId
 from txbank.strict_requests import parse_json
 from txplatform.contracts import fields as platform

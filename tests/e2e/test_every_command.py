@@ -16,7 +16,7 @@ import pytest
 
 from harness.postgres import PostgresServer
 from harness.waiting import wait_until
-from txbank.cli import SERVICES
+from txbank.commands import SERVICES
 from txplatform.cli import COMMANDS
 
 LINES: dict[str, tuple[str, ...]] = {

@@ -153,7 +153,8 @@ def test_i8_records_that_the_broker_refuses_are_reported_and_sent_again(
     recreate_topics(topics, [TRANSACTION_DECISIONED], config={"max.message.bytes": "100"})
     decide(database, 10, 5)
     with publishing(settings_for(database, topics)) as publisher:
-        wait_until(lambda: "A record was refused" in publisher.health().detail)
+        wait_until(lambda: "Message size too large" in publisher.health().detail)
+        assert "was refused" in publisher.health().detail
         assert not publisher.health().ready
         assert checkpoint(database) == 0
         set_topic(topics, TRANSACTION_DECISIONED, "max.message.bytes", "1000000")

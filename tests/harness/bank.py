@@ -17,7 +17,7 @@ from harness.postgres import PostgresServer, TestDatabase
 from harness.processes import Command
 from harness.waiting import wait_until
 from txbank import api_keys
-from txbank.cli import SERVICES
+from txbank.commands import SERVICES
 from txbank.database import Connection, Database
 
 NOWHERE = "127.0.0.1:1"

@@ -27,7 +27,7 @@ from harness.containers import (
     compose as parsed_compose,
 )
 from harness.kafka import Broker, LentBroker
-from txbank.cli import SERVICES
+from txbank.commands import SERVICES
 from txbank.settings import CommonSettings
 from txplatform.cli import COMMANDS
 from txplatform.settings import Settings

@@ -212,7 +212,8 @@ def test_an_unreadable_rule_set_is_listed_and_can_be_replaced(
             (json.dumps(added).encode(), json.dumps(activated).encode()),
         )
     assert "retail@9" in rulesets(service_env, "list")
-    assert "moon_phase" in rulesets(service_env, "show", "retail@9", code=1)
+    shown = rulesets(service_env, "show", "retail@9", code=1)
+    assert "rules[0].rule: is not a rule" in shown
     left = rulesets(service_env, "activate", "retail@1", "--reason", "Back.")
     assert "retail@1 replaces retail@9 in every process within a second" in left
     assert "The differences are unknown" in left

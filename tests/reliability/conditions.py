@@ -35,6 +35,10 @@ class Conditions:
         """Return environment variables of all processes."""
         return {}
 
+    def api_env(self) -> dict[str, str]:
+        """Return further environment variables of the APIs."""
+        return {}
+
     def database(self, postgres: PostgresServer) -> TestDatabase:
         """Create the installation's database."""
         return postgres.new_database()
@@ -75,7 +79,9 @@ class VersionBefore(Conditions):
 
 
 class SettableClock(Conditions):
-    """An installation whose processes read their clocks from a file.
+    """An installation whose APIs read their clocks from a file.
+
+    libfaketime would make the Kafka client of a worker wait by one clock for a time of another.
 
     Args:
         file: What the file says is added to the true time, such as `+3600`.
@@ -94,7 +100,7 @@ class SettableClock(Conditions):
             clock.set(0)
             yield clock
 
-    def env(self) -> dict[str, str]:
+    def api_env(self) -> dict[str, str]:
         (library,) = Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
         return {
             "LD_PRELOAD": str(library),

@@ -47,7 +47,16 @@ class Service:
 
     def wait_ready(self) -> None:
         """Wait until the process is ready."""
-        wait_until(lambda: not self.unready(), message=f"{self.url} to be ready")
+        reasons: list[str] = []
+
+        def ready() -> bool:
+            reasons.append(self.unready())
+            return not reasons[-1]
+
+        try:
+            wait_until(ready)
+        except AssertionError:
+            raise AssertionError(f"{self.url} is not ready: {reasons[-1]}") from None
 
 
 @dataclass
@@ -129,13 +138,13 @@ def installed(infrastructure: Infrastructure, conditions: Conditions) -> Iterato
     conditions.migrate(env, database)
     found = Installation(infrastructure, database, env, create_key(env, *ALL_SCOPES), conditions)
     with ExitStack() as running:
-        for word, setting, services in (
-            ("api", "TXPLATFORM_API_PORT", found.apis),
-            ("worker", "TXPLATFORM_HEALTH_PORT", found.workers),
+        for word, own, setting, services in (
+            ("api", conditions.api_env(), "TXPLATFORM_API_PORT", found.apis),
+            ("worker", {}, "TXPLATFORM_HEALTH_PORT", found.workers),
         ):
             for _ in range(2):
                 port = str(free_port())
-                command = running.enter_context(Command(word, env={**env, setting: port}))
+                command = running.enter_context(Command(word, env={**env, **own, setting: port}))
                 services.append(Service(command, f"http://127.0.0.1:{port}"))
         wait_until(
             lambda: not found.unready(),

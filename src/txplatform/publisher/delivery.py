@@ -75,15 +75,21 @@ class DeliveryError(TxPlatformError):
     """Some records may not have been stored; they have to be sent again."""
 
 
+_REFUSED_NEXT = "It will be sent again. If this persists, check the topic's limits."
+
+_PURGED = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)  # noqa: SLF001
+"""The errors of records that the client dropped after another record was refused."""
+
+
 class _Failures:
-    """Keeps the first failure. A callback in `Delivery` would create a reference cycle."""
+    """Keeps the first failure that is a cause. A callback in `Delivery` would create a cycle."""
 
     def __init__(self) -> None:
         self.first: KafkaError | None = None
         self.topic = ""
 
     def take(self, error: KafkaError, message: Message) -> None:
-        if self.first is None:
+        if self.first is None or (self.first.code() in _PURGED and error.code() not in _PURGED):
             self.first, self.topic = error, message.topic() or ""
 
 
@@ -251,6 +257,13 @@ class Delivery:
         topic = self._failures.topic
         if isinstance(failure, KafkaException):
             failure = failure.args[0]
+        if isinstance(failure, KafkaError) and failure.code() in _PURGED:
+            # The client has reported the refusal of another record, not yet the record.
+            return DeliveryError(
+                "A record was refused.",
+                why=f"{self._causes.explain(failure.str())}.",
+                next_step=_REFUSED_NEXT,
+            )
         why = (
             self._explain(failure, [topic] if topic else self._topics_sent)
             if isinstance(failure, KafkaError)
@@ -259,5 +272,5 @@ class Delivery:
         return DeliveryError(
             f"A record for {topic} was refused." if topic else "A record was refused.",
             why=why,
-            next_step="It will be sent again. If this persists, check the topic's limits.",
+            next_step=_REFUSED_NEXT,
         )
