@@ -1,4 +1,4 @@
-"""Finds that a process cannot go on by itself, so that it ends and its supervisor starts it again.
+"""Find out that a process cannot continue, so that it exits and its supervisor restarts it.
 
 librdkafka waits until a time of the wall clock. If the clock is set back by an hour, a wait of a
 quarter of a second lasts an hour, and no other thread can end it.
@@ -11,20 +11,22 @@ from txplatform.health import Health
 
 LOOK_EVERY_S = 1.0
 _CLOCK_BACK_S = 5
-"""Smaller steps of the clock lengthen waits by so little that it does no harm."""
+"""The largest step back that is tolerated: it lengthens a wait by no more."""
 
 _HUNG_LOOKS = 5
-"""The number of looks in a row at which a part hangs. After a freeze of the whole process, a part
-goes on before so many looks."""
+"""The number of looks in a row that must find a part hanging.
+
+After a freeze of the whole process, the first look may find that, before the part has continued.
+"""
 
 
 class Watchdog:
-    """Looks at the clock and at the parts of a process.
+    """Detects that the clock was set back, or that a part of the process hangs.
 
     Args:
         health: Returns the health of each part, by name.
-        wall: The wall clock, seconds.
-        steady: A clock that nobody sets, seconds.
+        wall: Returns the time of the wall clock, seconds.
+        steady: Returns the time of a clock that is never set, seconds.
     """
 
     def __init__(
@@ -40,7 +42,10 @@ class Watchdog:
         self._hung_looks = 0
 
     def look(self) -> str:
-        """Return why the process cannot go on; empty if it can. Call this every `LOOK_EVERY_S`."""
+        """Return why the process cannot continue; empty if it can.
+
+        Call this every `LOOK_EVERY_S` seconds.
+        """
         offset_s = self._wall() - self._steady()
         back_s, self._offset_s = self._offset_s - offset_s, offset_s
         if back_s > _CLOCK_BACK_S:

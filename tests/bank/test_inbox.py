@@ -254,7 +254,7 @@ def test_whatever_cannot_be_read_is_set_aside_and_holds_up_no_other(
 def test_payments_knows_every_account_that_the_platform_opens(
     postgres: PostgresServer, topics: str
 ) -> None:
-    """The platform reads structured CloudEvents, dates, and numbers with a zero fraction."""
+    """Like the platform, it takes structured CloudEvents, dates, and amounts such as 5e3."""
     bank = new_bank(postgres, topics)
     (record,) = openings(1)
     opening = {

@@ -83,7 +83,7 @@ class Site:
         return self.installation.infrastructure.kafka_relay
 
     def conditions(self, kind: type[_Conditions]) -> _Conditions:
-        """Return what is special about the installation."""
+        """Return the special conditions of the installation."""
         found = self.installation.conditions
         assert isinstance(found, kind)
         return found
@@ -528,17 +528,22 @@ def _ask_for_much(site: Site) -> None:
 
 def _supervise(service: Service) -> None:
     """Wait until a process responds; start it again if it has ended, or is silent for 10 s."""
-    silent_since = monotonic()
-    while True:
+    started = monotonic()
+
+    def responds() -> bool:
+        nonlocal started
         with suppress(httpx.TransportError):
             httpx.get(f"{service.url}/livez", timeout=2)
-            return
+            return True
         if service.command.exit_code is not None:
             service.command.start()
-            silent_since = monotonic()
-        elif monotonic() - silent_since > 10:
+            started = monotonic()
+        elif monotonic() - started > 10:
             _kill(service)
-            silent_since = monotonic()
+            started = monotonic()
+        return False
+
+    wait_until(responds, timeout_s=120, message=f"{service.url} to respond")
 
 
 def _work_by_wrong_clocks(site: Site, off_s: int) -> None:

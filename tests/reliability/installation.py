@@ -77,7 +77,7 @@ class Installation:
         database: URLs that bypass the relay, for checks.
         env: The environment variables of its processes; their URLs lead through the relays.
         key: An API key with all scopes.
-        conditions: What is special about it.
+        conditions: The special conditions of its fault.
     """
 
     infrastructure: Infrastructure
@@ -120,8 +120,8 @@ def installed(infrastructure: Infrastructure, conditions: Conditions) -> Iterato
     """Run an installation on an empty database and empty topics.
 
     Args:
-        infrastructure: Its database server and its broker.
-        conditions: What is special about it.
+        infrastructure: The database server and the broker.
+        conditions: The special conditions of the fault that is tried.
     """
     postgres = infrastructure.postgres
     empty_topics(infrastructure.kafka.bootstrap, TOPICS)

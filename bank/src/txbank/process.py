@@ -1,7 +1,7 @@
 """Run one or more services in this process, until SIGTERM or SIGINT.
 
 If a part ends, or the clock is set back, the process exits and relies on a supervisor to restart
-it. librdkafka waits until a time of the wall clock, so a wait would last as much longer.
+it. librdkafka waits until a time of the wall clock, so its waits would last longer by that step.
 """
 
 import signal
@@ -20,7 +20,7 @@ from txbank.tracing import configure_logging, logger
 
 _LOOK_EVERY_S = 1
 _CLOCK_BACK_S = 5
-"""Smaller steps of the clock do no harm."""
+"""The largest step back that is tolerated: it lengthens a wait by no more."""
 
 _STOP_TIMEOUT_S = 9
 """The longest wait for a part to stop; a process stops within 10 s of SIGTERM."""

@@ -58,7 +58,7 @@ def log_outcomes(
             )
 
 
-def health_of(  # everything that the consumer knows
+def health_of(
     assignment: Assignment,
     backlogs: Backlogs,
     deferred: Deferred,

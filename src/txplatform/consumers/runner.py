@@ -150,8 +150,8 @@ class InboundConsumer:
     def health(self) -> Health:
         """Return the health of the last poll (see `health_of`); not ready if it is long ago."""
         silent_s = monotonic() - self._polled_at
-        if silent_s > _STUCK_AFTER_S:
-            hung = silent_s > self._settings.stalled_after_s
+        hung = silent_s > self._settings.stalled_after_s
+        if hung or (self._health.ready and silent_s > _STUCK_AFTER_S):
             return Health(False, f"has not polled for {silent_s:.0f} s", hung=hung)
         return self._health
 

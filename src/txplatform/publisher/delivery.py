@@ -75,8 +75,6 @@ class DeliveryError(TxPlatformError):
     """Some records may not have been stored; they have to be sent again."""
 
 
-_REFUSED_NEXT = "It will be sent again. If this persists, check the topic's limits."
-
 _PURGED = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)  # noqa: SLF001
 """The errors of records that the client dropped after another record was refused."""
 
@@ -157,7 +155,10 @@ class Delivery:
             )
 
     def _look_up(self, topic: str | None = None) -> dict[str, KafkaError | None]:
-        """Return a topic, or all topics that this client may see, with the error of each."""
+        """Return the error of each topic by name, None for a usable one.
+
+        Without `topic`, these are all topics that this client may see.
+        """
         try:
             found = self._producer.list_topics(topic, timeout=_METADATA_TIMEOUT_S)
         except KafkaException as error:
@@ -257,20 +258,14 @@ class Delivery:
         topic = self._failures.topic
         if isinstance(failure, KafkaException):
             failure = failure.args[0]
-        if isinstance(failure, KafkaError) and failure.code() in _PURGED:
-            # The client has reported the refusal of another record, not yet the record.
-            return DeliveryError(
-                "A record was refused.",
-                why=f"{self._causes.explain(failure.str())}.",
-                next_step=_REFUSED_NEXT,
-            )
-        why = (
-            self._explain(failure, [topic] if topic else self._topics_sent)
-            if isinstance(failure, KafkaError)
-            else f"{failure}."
-        )
+        if not isinstance(failure, KafkaError):
+            why = f"{failure}."
+        elif failure.code() in _PURGED:  # because of another record, which is not known yet
+            topic, why = "", f"{self._causes.explain(failure.str())}."
+        else:
+            why = self._explain(failure, [topic] if topic else self._topics_sent)
         return DeliveryError(
             f"A record for {topic} was refused." if topic else "A record was refused.",
             why=why,
-            next_step=_REFUSED_NEXT,
+            next_step="It will be sent again. If this persists, check the topic's limits.",
         )
