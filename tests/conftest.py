@@ -6,7 +6,7 @@ import fcntl
 import os
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from uuid import uuid4
@@ -45,6 +45,23 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Deadlines would measure the machine, as would the health check that scales with the deadline.
 settings.register_profile("txplatform", deadline=None)
 settings.load_profile("txplatform")
+
+_FIGURES = "figures"
+
+
+@pytest.fixture
+def print_figures(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Print a line at the end of the test run; what a worker of xdist prints is lost."""
+    return lambda line: record_property(_FIGURES, line)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the figures that tests have measured."""
+    for status in ("passed", "failed"):
+        for report in terminalreporter.getreports(status):
+            for name, line in getattr(report, "user_properties", ()):
+                if name == _FIGURES:
+                    terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")

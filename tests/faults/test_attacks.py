@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Callable
 from itertools import count
 from statistics import median
 
@@ -69,7 +70,7 @@ def test_an_attack_takes_no_memory_and_its_connections_end(service_env: dict[str
 @pytest.mark.long
 @pytest.mark.parametrize("name", ATTACKS)
 def test_an_attack_at_most_doubles_the_time_of_others(
-    service_env: dict[str, str], name: str, capsys: pytest.CaptureFixture[str]
+    service_env: dict[str, str], name: str, print_figures: Callable[[str], None]
 ) -> None:
     """Windows with and without the attack alternate, since the machine is shared with others."""
     with running_api(tight_api(service_env)) as api:
@@ -84,10 +85,9 @@ def test_an_attack_at_most_doubles_the_time_of_others(
             wait_until(lambda: connections(api) <= 2, message="the end of the connections")
         ratio = median(during / without for during, without in zip(attacked, quiet, strict=True))
         grown_mb = (most - before) / 1e6
-        with capsys.disabled():
-            print(  # noqa: T201  # the figures
-                f"\n{name}: p50 {median(quiet):.1f} ms alone, {median(attacked):.1f} ms attacked,"
-                f" ratio {ratio:.2f}; memory {before / 1e6:.0f} MB, at most {grown_mb:+.0f} MB"
-            )
+        print_figures(
+            f"{name}: p50 {median(quiet):.1f} ms alone, {median(attacked):.1f} ms attacked,"
+            f" ratio {ratio:.2f}; memory {before / 1e6:.0f} MB, at most {grown_mb:+.0f} MB",
+        )
         assert ratio < 2
         assert grown_mb < 50

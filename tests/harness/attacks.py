@@ -54,6 +54,12 @@ def header_lines(port: int, _key: str) -> Iterator[None]:
         yield
 
 
+def unfinished_heads(port: int, _key: str) -> Iterator[None]:
+    """Send 1,000 heads that are as large as allowed, but for their end."""
+    sent = b"GET /livez HTTP/1.1\r\n" + (b"A: " + b"b" * 150 + b"\r\n") * 100
+    yield from _hold(port, lambda _: sent, 1000, rate=125)
+
+
 def event_streams(port: int, key: str) -> Iterator[None]:
     """Try to open 1,000 event streams, which are never read."""
     sent = (
@@ -138,7 +144,10 @@ def _hold(
 
 ATTACKS = {
     each.__name__: each
-    for each in (header_lines, event_streams, responses_never_read, unknown_keys, slow_requests)
+    for each in (
+        *(header_lines, unfinished_heads, event_streams, responses_never_read, unknown_keys),
+        slow_requests,
+    )
 }
 
 

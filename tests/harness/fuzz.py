@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +27,7 @@ import schemathesis
 from hypothesis import HealthCheck, given, seed, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.result import Ok
+from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_schema_conformance,
@@ -44,6 +46,9 @@ CHECKS = (
 )
 OF_HTTP = frozenset({501, 505})
 """Statuses from 500 that are right for a wrong method, transfer coding or version."""
+
+MOST_GROWTH_MB = 50
+"""What an API's memory may grow, from its start."""
 
 _THREADS = 4
 _STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
@@ -71,7 +76,7 @@ class Report:
     Attributes:
         statuses: The number of responses by status.
         silent: The connections without any response, such as of a request that was cut off.
-        before_mb: The memory of the process when it had served some requests.
+        before_mb: The memory of the process before.
         after_mb: The memory at the end.
     """
 
@@ -108,7 +113,7 @@ def fuzz_sockets(api: RunningApi, requests: int, chosen: int) -> Report:
     """
     open_account(api.client, "fuzzed", 1_000_000)
     examples = _examples(api)
-    report = Report(before_mb=_memory_mb(api))
+    report = Report(before_mb=memory_mb(api))
     with ThreadPoolExecutor(_THREADS) as threads:
         for part in threads.map(
             lambda number: _fuzz_some(api, examples, requests // _THREADS, chosen + number),
@@ -117,39 +122,46 @@ def fuzz_sockets(api: RunningApi, requests: int, chosen: int) -> Report:
             report.requests += part.requests
             report.statuses += part.statuses
             report.silent += part.silent
-    report.after_mb = _memory_mb(api)
+    report.after_mb = memory_mb(api)
     return report
 
 
 def fuzz_operations(
     api: RunningApi,
-    examples: int,
+    requests: int,
     chosen: int | None = None,
     *,
     each: Callable[[str, Callable[[], None]], None] = lambda _, run: run(),
 ) -> Report:
     """Send requests that schemathesis makes from the OpenAPI document, and check the responses.
 
+    Half of them are meant to be valid and half are not.
+
     Args:
         api: The API.
-        examples: The number of requests for each operation, of those that do not end.
+        requests: The number of requests, shared by the operations whose responses end. Fewer are
+            sent to an operation that has no more different ones.
         chosen: The seed; None for the same requests each time.
         each: Runs the requests of an operation, of which it gets the name.
     """
     document = schemathesis.openapi.from_url(f"{api.url}/openapi.json")
     headers = {"Authorization": f"Bearer {api.key}"}
-    report = Report(before_mb=_memory_mb(api))
-    for result in document.exclude(path=ENDLESS).get_all_operations():
+    report = Report(before_mb=memory_mb(api))
+    operations = [*document.exclude(path=ENDLESS).get_all_operations()]
+    for result in operations:
         assert isinstance(result, Ok)
         operation = result.ok()
 
         @settings(
-            max_examples=examples,
+            max_examples=ceil(requests / len(operations)),
             derandomize=chosen is None,
             database=None,
             suppress_health_check=list(HealthCheck),
         )
-        @given(case=operation.as_strategy())
+        @given(
+            case=operation.as_strategy(GenerationMode.POSITIVE)
+            | operation.as_strategy(GenerationMode.NEGATIVE)
+        )
         def fuzz(case: schemathesis.Case[Any]) -> None:
             response = case.call(headers=headers)
             report.requests += 1
@@ -157,7 +169,7 @@ def fuzz_operations(
             case.validate_response(response, checks=[*CHECKS])
 
         each(operation.label, fuzz if chosen is None else seed(chosen)(fuzz))
-    report.after_mb = _memory_mb(api)
+    report.after_mb = memory_mb(api)
     return report
 
 
@@ -285,7 +297,8 @@ def _damaged(chance: random.Random, data: bytes, probability: float) -> bytes:
     return bytes(damaged)
 
 
-def _memory_mb(api: RunningApi) -> float:
+def memory_mb(api: RunningApi) -> float:
+    """Return the memory of the API's process, MB."""
     return psutil.Process(api.command.pid).memory_info().rss / 1e6
 
 
@@ -303,14 +316,14 @@ def _main(arguments: Iterable[str]) -> int:
     with PostgresServer() as postgres:
         database = postgres.new_database()
         with running_api({"TXPLATFORM_DATABASE_URL": database.service_url}) as api:
-            fuzz_sockets(api, 2000, options.seed)  # until the memory has its size
-            raw = fuzz_sockets(api, options.requests * 9 // 10, options.seed + 100)
+            start_mb = memory_mb(api)
+            raw = fuzz_sockets(api, options.requests * 9 // 10, options.seed)
             _say(f"raw sockets: {raw}")
-            operations = len(_examples(api)) // 3
-            made = fuzz_operations(api, options.requests // 10 // operations, options.seed)
+            made = fuzz_operations(api, options.requests // 10, options.seed)
             _say(f"schemathesis: {made}")
             unexpected = "unexpected error" in api.command.stderr
-    failed = bool(raw.failures or made.failures or unexpected)
+    grown = made.after_mb - start_mb >= MOST_GROWTH_MB
+    failed = bool(raw.failures or made.failures or unexpected or grown)
     _say("failed" if failed else "no request made the API fail")
     return int(failed)
 

@@ -129,7 +129,7 @@ def test_a_setting_closes_the_documents_and_another_one_the_metrics(
         found = closed_off(path)
         assert (found.status_code == 404) is (path in closed), path
         if path in closed:
-            assert found.json()["type"] == "not-found"
+            assert found.json()["type"] == "/problems/not-found"
 
 
 def test_the_page_shows_the_document_and_needs_no_other_host(

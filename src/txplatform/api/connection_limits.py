@@ -13,11 +13,11 @@ from typing import Protocol
 from txplatform.settings import Settings
 from txplatform.telemetry import logger
 
-MAX_HEAD_BYTES = 65_536
+MAX_HEAD_BYTES = 16_384
 """The largest head of a request: its first line and its header lines."""
 MAX_HEADER_LINES = 100
 MAX_URL_BYTES = 8192
-MAX_FRAMING_BYTES = 65_536
+MAX_FRAMING_BYTES = 16_384
 """The largest sum of what a chunked body has beside the data and the sizes of one-byte chunks."""
 MAX_PIPELINED = 16
 """Requests that wait for the responses before theirs. Further ones are read later."""

@@ -16,7 +16,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from txplatform.api.connection_limits import (
     MAX_FRAMING_BYTES,
-    MAX_HEAD_BYTES,
+    MAX_HEADER_LINES,
     MAX_PIPELINED,
     ConnectionLimits,
     Waiting,
@@ -275,11 +275,14 @@ class HttpProtocol(HttpToolsProtocol):
             break
         if self._phase is Phase.HEAD:
             self._head_bytes += size
-            if self._head_bytes > MAX_HEAD_BYTES:
-                self._refuse(head_too_large(self.url))
+            if problem := head_too_large(self._head_bytes, self.url, self.headers):
+                self._refuse(problem)
         elif self._phase is Phase.BODY and request == (self._requests, Phase.BODY):
             self._framing_bytes += size - (self._body_bytes - data_before)
-            if self._framing_bytes > MAX_FRAMING_BYTES + _FRAMING_PER_BYTE * self._body_bytes:
+            if (
+                self._framing_bytes > MAX_FRAMING_BYTES + _FRAMING_PER_BYTE * self._body_bytes
+                or len(self.headers) > MAX_HEADER_LINES
+            ):
                 self._refuse(
                     ProblemError(
                         ProblemType.BODY_TOO_LARGE,

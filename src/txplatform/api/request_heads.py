@@ -29,18 +29,32 @@ def check_head(version: str, url: bytes, headers: Sequence[tuple[bytes, bytes]])
     Raises:
         HeadRefusedError: The head is too large, or RFC 9112 forbids it.
     """
-    problem = _too_large(url, headers) or _malformed(version, headers)
+    problem = head_too_large(0, url, headers) or _malformed(version, headers)
     if problem is not None:
         raise HeadRefusedError(problem)
 
 
-def head_too_large(url: bytes) -> ProblemError:
-    """Return the problem for a head above the limit that is not complete yet."""
-    return _too_large(url, ()) or ProblemError(
-        ProblemType.HEAD_TOO_LARGE,
-        f"The head of the request is larger than {MAX_HEAD_BYTES} bytes.",
-        "Send fewer or shorter headers.",
-    )
+def head_too_large(size: int, url: bytes, headers: Sequence[object]) -> ProblemError | None:
+    """Return the problem for the part of a head that was read, if it is above a limit."""
+    if len(url) > MAX_URL_BYTES:
+        return ProblemError(
+            ProblemType.URI_TOO_LONG,
+            f"The URL is longer than {MAX_URL_BYTES} bytes.",
+            "Send a shorter one; filters and cursors of this API are short.",
+        )
+    if len(headers) > MAX_HEADER_LINES:
+        return ProblemError(
+            ProblemType.HEAD_TOO_LARGE,
+            f"The request has more than {MAX_HEADER_LINES} header lines.",
+            "Send fewer headers.",
+        )
+    if size > MAX_HEAD_BYTES:
+        return ProblemError(
+            ProblemType.HEAD_TOO_LARGE,
+            f"The head of the request is larger than {MAX_HEAD_BYTES} bytes.",
+            "Send fewer or shorter headers.",
+        )
+    return None
 
 
 def parser_problem(error: httptools.HttpParserError) -> ProblemError:
@@ -64,22 +78,6 @@ def invalid_http(detail: str) -> ProblemError:
     return ProblemError(
         ProblemType.INVALID_HTTP, detail, "Send a request as RFC 9112 describes it."
     )
-
-
-def _too_large(url: bytes, headers: Sequence[object]) -> ProblemError | None:
-    if len(url) > MAX_URL_BYTES:
-        return ProblemError(
-            ProblemType.URI_TOO_LONG,
-            f"The URL is longer than {MAX_URL_BYTES} bytes.",
-            "Send a shorter one; filters and cursors of this API are short.",
-        )
-    if len(headers) > MAX_HEADER_LINES:
-        return ProblemError(
-            ProblemType.HEAD_TOO_LARGE,
-            f"The request has more than {MAX_HEADER_LINES} header lines.",
-            "Send fewer headers.",
-        )
-    return None
 
 
 def _malformed(version: str, headers: Sequence[tuple[bytes, bytes]]) -> ProblemError | None:

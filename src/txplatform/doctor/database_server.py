@@ -17,10 +17,13 @@ TOLERATED_S = 1.0
 _NEEDED = {"events": ("SELECT",), "ruleset_events": ("SELECT", "INSERT")}
 """The privileges of the service's role on append-only tables, perhaps for some columns only."""
 
-_HISTORY = ("events", "ruleset_events", "api_keys", "checkpoints", "inbound_messages")
+_HISTORY = ("events", "snapshots", "ruleset_events", "api_keys", "checkpoints", "inbound_messages")
 """The tables whose rows the service's role can read; for some columns it may have other rights."""
 
 _CHANGES = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
+_WRITTEN_BY_FUNCTIONS = ("events", "snapshots")
+"""The tables of which the service's role may change no column."""
+
 _TIME_LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 _ENOUGH_WAL_MB = 1024
 _LOCAL_ONLY = ("off", "local")
@@ -99,8 +102,7 @@ def check_rights(connection: psycopg.Connection) -> Iterator[Finding]:
             )
             return
     for table in _HISTORY:
-        may_all = "SELECT has_table_privilege(%s, %s)"
-        if excess := [right for right in _CHANGES if _value(connection, may_all, table, right)]:
+        if excess := [right for right in _CHANGES if _may(connection, table, right)]:
             yield failed(
                 "rights",
                 f"{role} may {', '.join(excess)} {table}: it could alter history.",
@@ -110,6 +112,17 @@ def check_rights(connection: psycopg.Connection) -> Iterator[Finding]:
             )
             return
     yield ok("rights", f"{role} can append to the log and the rule book but not change them.")
+
+
+def _may(connection: psycopg.Connection, table: str, right: str) -> bool:
+    """Return whether the role may change the table, or one column if it should change none."""
+    of_columns = table in _WRITTEN_BY_FUNCTIONS and right in ("INSERT", "UPDATE")
+    statement: LiteralString = (
+        "SELECT has_any_column_privilege(%s, %s)"
+        if of_columns
+        else "SELECT has_table_privilege(%s, %s)"
+    )
+    return bool(_value(connection, statement, table, right))
 
 
 def check_durability(connection: psycopg.Connection) -> Iterator[Finding]:
