@@ -14,6 +14,7 @@ from harness.api import running_api
 from harness.postgres import SERVICE_ROLE, PostgresServer, TestDatabase
 from harness.processes import run_command
 from harness.waiting import wait_until
+from txplatform.eventstore import migrations
 from txplatform.eventstore.migrations import (
     MigrationError,
     migrate,
@@ -66,6 +67,58 @@ def test_an_unknown_migration_is_refused_unless_it_says_that_this_version_works_
         connection.execute("DELETE FROM schema_migrations WHERE sha256 = 'x'")
         connection.execute("INSERT INTO compatible_migrations VALUES ('9999_future', 'x')")
     assert migrate(database.owner_url) == []
+
+
+def test_only_the_version_before_is_compatible_with_a_schema(
+    database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Processes of the version before that one end their readiness."""
+
+    def compatible() -> list[str]:
+        with psycopg.connect(database.owner_url) as connection:
+            rows = connection.execute("SELECT name FROM compatible_migrations ORDER BY name")
+            return [name for (name,) in rows.fetchall()]
+
+    new = compatible()
+    assert new == [name for name in ALL if name >= migrations.FIRST_OF_THIS_VERSION]
+    monkeypatch.setattr(migrations, "FIRST_OF_THIS_VERSION", new[-1])
+    assert migrate(database.owner_url) == []
+    assert compatible() == new[-1:]
+    monkeypatch.setattr(
+        migrations,
+        "shipped_migrations",
+        lambda: [each for each in shipped_migrations() if each.name < new[0]],
+    )
+    with (
+        psycopg.connect(database.owner_url) as connection,
+        pytest.raises(MigrationError, match=new[0]),
+    ):
+        pending_migrations(connection)
+
+
+@pytest.mark.parametrize(
+    ("other", "name"),
+    [("TABLE events (id int)", "events"), ("VIEW payments AS SELECT 1", "payments")],
+)
+def test_a_schema_with_objects_of_another_application_is_refused(
+    empty: TestDatabase, other: str, name: str
+) -> None:
+    with psycopg.connect(empty.owner_url, autocommit=True) as connection:
+        connection.execute(f"CREATE {other}".encode())
+    code, out, err = run_command("migrate", env={"TXPLATFORM_DATABASE_URL": empty.owner_url})
+    assert (code, out) == (1, "")
+    assert f'relation "{name}" already exists' in err
+    assert "Use a database, or a schema, without other tables" in err
+    assert "Traceback" not in err
+
+
+def test_a_closed_schema_is_opened_to_the_service(empty: TestDatabase) -> None:
+    """An administrator may take the rights on `public` from everybody."""
+    with psycopg.connect(empty.owner_url, autocommit=True) as connection:
+        connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
+    migrate(empty.owner_url, empty.service_url)
+    with psycopg.connect(empty.service_url) as connection:
+        assert pending_migrations(connection) == []
 
 
 def test_an_old_api_stays_ready_only_while_it_understands_the_newer_schema(

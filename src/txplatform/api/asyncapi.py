@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from txplatform.api.openapi import CONTACT, LICENSE
 from txplatform.contracts import response_fields as out
-from txplatform.contracts.cloudevents import SOURCE
+from txplatform.contracts.cloudevents import SOURCE, STRUCTURED_CONTENT_TYPE
 from txplatform.contracts.json_schemas import JsonSchema, complete
 from txplatform.contracts.messages import INBOUND
 from txplatform.inbox.message import REFUSED_BY_DATABASE
@@ -145,6 +145,11 @@ def _inbound_headers(topic: str) -> JsonSchema:
         {},
         {
             **_cloudevent(topic),
+            "content-type": {
+                "type": "string",
+                "enum": ["application/json", STRUCTURED_CONTENT_TYPE],
+                "description": "The media type of the body; the second one is structured mode.",
+            },
             "ce_id": _of(out.Text) | {"description": "An id, which is not used."},
             "ce_source": _of(out.Text) | {"description": "The sender, which is not used."},
             "ce_time": _of(out.Time) | {"description": "A time, which is not used."},
