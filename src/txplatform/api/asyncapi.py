@@ -139,6 +139,11 @@ def _positions() -> dict[str, JsonSchema]:
     }
 
 
+def _simulated() -> dict[str, JsonSchema]:
+    description = "Only from the database of `txplatform demo`, whose events have simulated times."
+    return {"simulated": _constant("true", description)}
+
+
 def _inbound_headers(topic: str) -> JsonSchema:
     """Return the schema of the headers in binary mode; the other modes need none."""
     return _headers(
@@ -169,7 +174,7 @@ def _outbound_headers(topic: str) -> JsonSchema:
             "ce_time": _of(out.Time) | {"description": "The time of the decision."},
             **_positions(),
         },
-        _tracestate(),
+        {**_tracestate(), **_simulated()},
     )
 
 
@@ -195,5 +200,6 @@ def _dead_letter_headers(topic: str) -> JsonSchema:
                 name: schema | {"description": of_rejections + schema["description"]}
                 for name, schema in _positions().items()
             },
+            **_simulated(),
         },
     )
