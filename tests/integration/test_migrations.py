@@ -255,7 +255,7 @@ def test_a_command_on_a_database_without_schema_prints_a_next_step(empty: TestDa
 
 @pytest.mark.parametrize("program", ["txplatform", "txbank"])
 def test_the_version_is_printed(program: str) -> None:
-    assert run_command("--version", env={}, program=program) == (0, f"{program} 0.1.0\n", "")
+    assert run_command("--version", env={}, program=program) == (0, f"{program} 0.2.0\n", "")
 
 
 def test_a_role_without_rights_is_told_what_it_lacks_and_what_to_do(
