@@ -102,7 +102,7 @@ class VersionBefore(Conditions):
 
         The newer version may add fields.
         """
-        return json.loads(first).items() <= json.loads(again).items()
+        return bool(json.loads(first).items() <= json.loads(again).items())
 
 
 class SettableClock(Conditions):

@@ -44,6 +44,7 @@ class LogTail:
         task = self._reading.get(place)
         if task is None:
             task = asyncio.create_task(self._read(place))
+            task.add_done_callback(_note_end)
             self._reading[place] = task
         return await asyncio.shield(task)
 
@@ -55,6 +56,11 @@ class LogTail:
             del self._reading[place]
         position = events[-1].position if events else after
         return StreamedEvents(position, [*map(self._encode, events)])
+
+
+def _note_end(task: asyncio.Task[StreamedEvents]) -> None:
+    if not task.cancelled():
+        task.exception()  # else asyncio reports it if all of its streams have ended
 
 
 def log_query(
