@@ -154,13 +154,11 @@ def migrate(owner_url: str, service_url: str | None = None) -> list[str]:
 
     Raises:
         MigrationError: An applied migration was changed later, this version does not work with it,
-            the owner lacks a right that only a database administrator can give, or the database
-            cannot store every character.
-        psycopg.OperationalError: The database cannot be reached, or `SharedSessionError`.
+            or the owner lacks a right that only a database administrator can give.
+        psycopg.OperationalError: See `open_session`.
     """
     with open_session(owner_url) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", (MIGRATIONS,))
-        _check_encoding(connection)
         _ensure_service_role(connection)
         applied = []
         pending = pending_migrations(connection)
@@ -200,21 +198,6 @@ def _other_owner(migration: str) -> Iterator[None]:
             next_step="Use a database, or a schema, without other tables. A restore has to have all"
             " tables.",
         ) from error
-
-
-def _check_encoding(connection: psycopg.Connection) -> None:
-    if encoding := wrong_encoding(connection):
-        raise MigrationError(
-            f"The database has the encoding {encoding}, which lacks most characters.",
-            why="A merchant's name that it cannot store would stop a part of the platform.",
-            next_step="Create a database with `ENCODING 'UTF8' TEMPLATE template0`.",
-        )
-
-
-def wrong_encoding(connection: psycopg.Connection) -> str:
-    """Return the database's encoding if it is not UTF8, otherwise an empty string."""
-    row = connection.execute("SELECT current_setting('server_encoding')").fetchone()
-    return "" if row is None or row[0] == "UTF8" else str(row[0])
 
 
 def _ensure_service_role(connection: psycopg.Connection) -> None:
