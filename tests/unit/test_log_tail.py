@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from txplatform.api.log_tail import LogTail
+from txplatform.database_clock import DatabaseClock
 from txplatform.decisions.errors import StoreUnavailableError
 
 
@@ -28,7 +29,9 @@ def test_a_query_that_fails_after_all_its_streams_have_ended_is_no_defect() -> N
     async def leave() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, found: reported.append(found))
         queries = FailingQueries()
-        tail = LogTail(queries, lambda _: b"")  # type: ignore[arg-type]
+        clock = DatabaseClock()
+        clock.note(0, 0)
+        tail = LogTail(queries, clock, lambda *_: b"")  # type: ignore[arg-type]
         streams = [asyncio.create_task(tail.read(0)) for _ in range(2)]
         await asyncio.sleep(0)
         for stream in streams:
