@@ -16,7 +16,7 @@ from harness.ports import free_port
 from harness.postgres import PostgresServer, TestDatabase
 from harness.processes import Command
 from harness.relay import Relay
-from harness.waiting import wait_until
+from harness.waiting import wait_until_empty
 from reliability.conditions import Conditions
 from txplatform.contracts.messages import INBOUND
 from txplatform.publisher import TOPICS as OUTBOUND
@@ -47,16 +47,7 @@ class Service:
 
     def wait_ready(self) -> None:
         """Wait until the process is ready."""
-        reasons: list[str] = []
-
-        def ready() -> bool:
-            reasons.append(self.unready())
-            return not reasons[-1]
-
-        try:
-            wait_until(ready)
-        except AssertionError:
-            raise AssertionError(f"{self.url} is not ready: {reasons[-1]}") from None
+        wait_until_empty(self.unready, message=f"{self.url} to be ready")
 
 
 @dataclass
@@ -146,10 +137,8 @@ def installed(infrastructure: Infrastructure, conditions: Conditions) -> Iterato
                 port = str(free_port())
                 command = running.enter_context(Command(word, env={**env, **own, setting: port}))
                 services.append(Service(command, f"http://127.0.0.1:{port}"))
-        wait_until(
-            lambda: not found.unready(),
-            timeout_s=STARTS_WITHIN_S,
-            message="all processes to be ready",
+        wait_until_empty(
+            found.unready, timeout_s=STARTS_WITHIN_S, message="all processes to be ready"
         )
         yield found
     postgres.drop(database)
