@@ -15,10 +15,11 @@ from typing import Self
 import httpx
 import pytest
 
+from harness.api import ALL_SCOPES, create_key
 from harness.debian import program
 from harness.postgres import PostgresServer, TestDatabase
 from harness.processes import run_command
-from reliability.release import has_release, released_source
+from reliability.release import RELEASE, has_release, released_source
 
 _DISK_MB = 200
 
@@ -47,6 +48,10 @@ class Conditions:
     def migrate(self, env: dict[str, str], database: TestDatabase) -> None:
         """Migrate the database, unless it was created so."""
 
+    def create_key(self, env: dict[str, str]) -> str:
+        """Create and return an API key with all scopes."""
+        return create_key(env, *ALL_SCOPES)
+
     def repeats(self, first: bytes, again: bytes) -> bool:
         """Return whether the second response to a purchase is right after the first."""
         return again == first
@@ -67,7 +72,10 @@ class VersionBefore(Conditions):
     def made(cls) -> Iterator[Self]:
         """Take the source from the history of the repository, or skip the test."""
         if not has_release():
-            pytest.skip("a shallow clone lacks the version before")
+            pytest.skip(
+                f"the history of this clone lacks commit {RELEASE}, the version before;"
+                " if the clone is shallow, run `git fetch --unshallow`"
+            )
         with released_source() as source:
             yield cls(source)
 
@@ -82,12 +90,18 @@ class VersionBefore(Conditions):
         code, _, errors = run_command("migrate", env={**env, **owner})
         assert code == 0, errors
 
+    def create_key(self, env: dict[str, str]) -> str:
+        scopes = (word for scope in ALL_SCOPES for word in ("--scope", scope))
+        code, key, errors = run_command("keys", "create", "--name", "test", *scopes, env=env)
+        assert code == 0, errors
+        return key.strip()
+
     def repeats(self, first: bytes, again: bytes) -> bool:
         """Return whether no field of the first response is missing or changed.
 
         The newer version may add fields.
         """
-        return json.loads(first).items() <= json.loads(again).items()
+        return bool(json.loads(first).items() <= json.loads(again).items())
 
 
 class SettableClock(Conditions):

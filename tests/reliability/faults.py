@@ -571,9 +571,8 @@ def _work_by_wrong_clocks(site: Site, off_s: int) -> None:
 def upgraded(site: Site) -> None:
     """`txplatform migrate` runs under the version before, then each process is upgraded."""
     owner = {"TXPLATFORM_MIGRATION_DATABASE_URL": site.installation.database.owner_url}
-    code, out, errors = run_command(
-        "migrate", env={**site.installation.env, "PYTHONPATH": "", **owner}
-    )
+    newer = {"PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+    code, out, errors = run_command("migrate", env={**site.installation.env, **newer, **owner})
     assert code == 0, errors
     assert "0012" in out
     for _ in range(3):
@@ -581,7 +580,7 @@ def upgraded(site: Site) -> None:
         assert site.installation.unready() == {}
     for service in site.installation.services:
         assert service.command.stop() == 0
-        service.command.start(PYTHONPATH="")
+        service.command.start(**newer)
         service.wait_ready()
         site.load.wait_for_answers(5)
-    site.installation.env["PYTHONPATH"] = ""
+    site.installation.env |= newer

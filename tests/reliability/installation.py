@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from harness.api import ALL_SCOPES, create_key
 from harness.inbound import execute
 from harness.kafka import Broker, empty_topics
 from harness.ports import free_port
@@ -127,7 +126,7 @@ def installed(infrastructure: Infrastructure, conditions: Conditions) -> Iterato
         **conditions.env(),
     }
     conditions.migrate(env, database)
-    found = Installation(infrastructure, database, env, create_key(env, *ALL_SCOPES), conditions)
+    found = Installation(infrastructure, database, env, conditions.create_key(env), conditions)
     with ExitStack() as running:
         for word, own, setting, services in (
             ("api", conditions.api_env(), "TXPLATFORM_API_PORT", found.apis),
