@@ -16,7 +16,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
-from time import monotonic
 from typing import TypeVar
 
 import httpx
@@ -31,7 +30,7 @@ from harness.kafka import Broker, set_topic
 from harness.postgres import PostgresServer
 from harness.processes import Command, run_command
 from harness.relay import Relay
-from harness.waiting import wait_until
+from harness.waiting import WaitError, wait_until
 from reliability.conditions import (
     Conditions,
     SettableClock,
@@ -170,9 +169,12 @@ def apis_restarted_one_by_one(site: Site) -> None:
 @_of("process")
 def api_frozen(site: Site) -> None:
     """One API is frozen (SIGSTOP) for a minute."""
-    site.apis[0].command.freeze()
+    frozen, other = site.apis
+    frozen.command.freeze()
     _last(60)
-    site.apis[0].command.thaw()
+    assert frozen.unready() == "ReadTimeout"
+    assert other.unready() == ""
+    frozen.command.thaw()
 
 
 @_of("process")
@@ -210,9 +212,17 @@ def workers_restarted_one_by_one(site: Site) -> None:
 @_of("process")
 def worker_frozen(site: Site) -> None:
     """The worker that holds the leader locks is frozen for a minute; its Kafka session ends."""
-    site.workers[0].command.freeze()
+
+    def leads(worker: Service) -> bool:
+        return "became leader" in worker.command.stderr
+
+    leader, *_ = wait_until(lambda: [*filter(leads, site.workers)])
+    (other,) = (worker for worker in site.workers if worker is not leader)
+    leader.command.freeze()
     _last(60)
-    site.workers[0].command.thaw()
+    assert leads(other), other.command.stderr
+    leader.command.thaw()
+    _wait_until_said(site, "Consumer group session timed out")
 
 
 @_of("process")
@@ -308,6 +318,7 @@ def appending_process_frozen(site: Site) -> None:
     assert isinstance(pid, int)
     os.kill(pid, signal.SIGSTOP)
     _last(60)
+    _wait_until_said(site, "the database did not respond in time")
     os.kill(pid, signal.SIGCONT)
 
 
@@ -395,6 +406,7 @@ def broker_frozen(site: Site) -> None:
     """The broker is frozen for 15 s."""
     site.kafka.freeze()
     _last(15)
+    _wait_until_said(site, "cannot be used. Failed to get metadata")
     site.kafka.thaw()
 
 
@@ -479,6 +491,7 @@ def memory_used_up(site: Site) -> None:
     with ThreadPoolExecutor(60) as clients:
         list(clients.map(lambda _: _ask_for_much(site), range(180)))
     _last(10)
+    _wait_until_said(site, "MemoryError")
     for pid in limited:
         with suppress(ProcessLookupError):
             resource.prlimit(
@@ -527,23 +540,21 @@ def _ask_for_much(site: Site) -> None:
 
 
 def _supervise(service: Service) -> None:
-    """Wait until a process responds; start it again if it has ended, or is silent for 10 s."""
-    started = monotonic()
+    """Start a process again if it has ended, or is silent for 10 s."""
 
-    def responds() -> bool:
-        nonlocal started
+    def settled() -> bool:
         with suppress(httpx.TransportError):
             httpx.get(f"{service.url}/livez", timeout=2)
             return True
-        if service.command.exit_code is not None:
-            service.command.start()
-            started = monotonic()
-        elif monotonic() - started > 10:
-            _kill(service)
-            started = monotonic()
-        return False
+        return service.command.exit_code is not None
 
-    wait_until(responds, timeout_s=120, message=f"{service.url} to respond")
+    try:
+        wait_until(settled, timeout_s=10, message=f"{service.url} to respond or to end")
+    except WaitError:
+        service.command.kill()
+    if service.command.exit_code is not None:
+        service.command.start()
+        service.command.wait_ready()
 
 
 def _work_by_wrong_clocks(site: Site, off_s: int) -> None:
