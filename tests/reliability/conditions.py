@@ -6,7 +6,7 @@ import json
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from time import time
@@ -105,9 +105,10 @@ class VersionBefore(Conditions):
 
 
 class SettableClock(Conditions):
-    """An installation whose APIs read their clocks from a file.
+    """An installation whose APIs read their clocks from a file; so may others without Kafka.
 
-    libfaketime would make the Kafka client of a worker wait by one clock for a time of another.
+    libfaketime does not reach `cnd_timedwait`, by which the Kafka client waits until a time of the
+    wall clock. With a clock ahead, each wait would last an hour; with one behind, no time at all.
 
     Args:
         file: What the file says is added to the true time, such as `+3600`.
@@ -148,12 +149,13 @@ class SettableClock(Conditions):
 class SmallDisk(Conditions):
     """An installation whose tables are on a small disk; the WAL is on another one.
 
-    Args:
+    Attributes:
         folder: Where the disk is mounted.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._tables = folder / "tables"
+        self.folder = folder
+        self._of_server = folder / "postgres"
         self._ballast = folder / "ballast"
 
     @classmethod
@@ -168,14 +170,14 @@ class SmallDisk(Conditions):
                 pytest.skip("needs the right to mount a file system")
             disk = cls(folder)
             try:
-                disk._tables.mkdir()
+                disk._of_server.mkdir()
                 yield disk
             finally:
                 subprocess.run(["umount", "--lazy", name], check=True)
 
     def database(self, postgres: PostgresServer) -> TestDatabase:
-        postgres.give(self._tables)
-        return postgres.new_database(tablespace=self._tables)
+        postgres.give(self._of_server)
+        return postgres.new_database(tablespace=self._of_server)
 
     def fill(self) -> None:
         """Leave no free byte."""
@@ -186,3 +188,30 @@ class SmallDisk(Conditions):
     def free(self) -> None:
         """Free what `fill` used."""
         self._ballast.unlink()
+
+
+class SmallDiskOfWal(SmallDisk):
+    """An installation whose WAL is on a small disk; the tables are on another one."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._afterwards = ExitStack()
+
+    @classmethod
+    @contextmanager
+    def made(cls) -> Iterator[Self]:
+        """Mount the disk, and move the WAL back afterwards."""
+        with super().made() as disk:
+            try:
+                yield disk
+            finally:
+                disk.move_back()
+
+    def database(self, postgres: PostgresServer) -> TestDatabase:
+        postgres.give(self._of_server)
+        self._afterwards.callback(postgres.move_wal(self._of_server))
+        return postgres.new_database()
+
+    def move_back(self) -> None:
+        """Move the WAL to where it was before."""
+        self._afterwards.close()

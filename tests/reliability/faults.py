@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 import psutil
@@ -27,6 +27,7 @@ from confluent_kafka.cimpl import NewPartitions
 
 from harness.inbound import OPENED, SUBMITTED, Sender, opened, payment
 from harness.kafka import Broker, set_topic
+from harness.ports import free_port
 from harness.postgres import PostgresServer
 from harness.processes import Command, run_command
 from harness.relay import Relay
@@ -35,6 +36,7 @@ from reliability.conditions import (
     Conditions,
     SettableClock,
     SmallDisk,
+    SmallDiskOfWal,
     VersionBefore,
 )
 from reliability.installation import Installation, Service
@@ -87,9 +89,9 @@ class Site:
         assert isinstance(found, kind)
         return found
 
-    def execute(self, query: str) -> None:
+    def execute(self, query: str) -> list[tuple[Any, ...]]:
         """Run a statement as the database's owner."""
-        self.installation.execute(query)
+        return self.installation.execute(query)
 
 
 Act = Callable[[Site], None]
@@ -419,6 +421,21 @@ def disk_of_broker_lost(site: Site) -> None:
 
 
 @_of("broker")
+def disk_of_broker_full(site: Site) -> None:
+    """The broker's disk is full: the broker ends, and starts once there is space."""
+    with SmallDisk.made() as disk:
+        bring_back = site.kafka.move_disks(disk.folder)
+        site.load.wait_for_answers(20)
+        disk.fill()
+        site.kafka.wait_ended()
+        wait_until(lambda: any(w.unready() for w in site.workers), message="it to be noticed")
+        disk.free()
+        site.kafka.start()
+        site.load.wait_for_answers(20)
+        bring_back()
+
+
+@_of("broker")
 def records_refused(site: Site) -> None:
     """The broker refuses every record of the topic of decisions as too large, for a while."""
     bootstrap = site.kafka.bootstrap
@@ -468,6 +485,26 @@ def disk_full(site: Site) -> None:
     disk.free()
 
 
+@_of("resources", SmallDiskOfWal)
+def disk_of_wal_full(site: Site) -> None:
+    """The disk of PostgreSQL's WAL is full: the server ends, and starts once there is space."""
+    disk = site.conditions(SmallDiskOfWal)
+    disk.fill()
+
+    def ended() -> bool:
+        try:  # the segments that exist have space
+            site.execute("SELECT pg_switch_wal(), pg_logical_emit_message(true, 'test', 'more')")
+        except psycopg.OperationalError:
+            return True
+        return False
+
+    wait_until(ended, message="PostgreSQL to end")
+    site.postgres.wait_ended()
+    _wait_until_said(site, "The database is unavailable")
+    disk.free()
+    site.postgres.start()
+
+
 @_of("resources")
 def files_used_up(site: Site) -> None:
     """One API and one worker may open no more files, and lose their sessions."""
@@ -511,6 +548,18 @@ def clocks_ahead(site: Site) -> None:
 def clocks_behind(site: Site) -> None:
     """The clocks of both APIs are an hour behind for a while."""
     _work_by_wrong_clocks(site, -3600)
+
+
+@_of("resources")
+def projector_ahead(site: Site) -> None:
+    """`consume`, `publish` and `project` replace the workers; `project` is an hour ahead."""
+    _project_by_a_wrong_clock(site, 3600)
+
+
+@_of("resources")
+def projector_behind(site: Site) -> None:
+    """`consume`, `publish` and `project` replace the workers; `project` is an hour behind."""
+    _project_by_a_wrong_clock(site, -3600)
 
 
 def _one_of_each(site: Site) -> list[int]:
@@ -576,6 +625,38 @@ def _work_by_wrong_clocks(site: Site, off_s: int) -> None:
     )
     assert isinstance(most, Decimal)
     assert most < 5, f"a decision was dated {most} s from the time of its record"
+
+
+def _project_by_a_wrong_clock(site: Site, off_s: int) -> None:
+    """Replace the workers until the read models have followed by the wrong clock."""
+    env, port = site.installation.env, free_port()
+    with (
+        SettableClock.made() as clock,
+        Command("consume", env=env),
+        Command("publish", env=env),
+    ):
+        clock.set(off_s)
+        wrong = {**env, **clock.api_env(), "TXPLATFORM_HEALTH_PORT": str(port)}
+        with Command("project", env=wrong) as project:
+            service = Service(project.wait_ready(), f"http://127.0.0.1:{port}")
+            assert clock.off_s(service.url) == pytest.approx(off_s, abs=60)
+            for worker in site.workers:
+                assert worker.command.stop() == 0
+            site.load.wait_for_answers(50)
+            ((end,),) = site.execute("SELECT max(position) FROM events")
+            wait_until(
+                lambda: (
+                    site.execute(
+                        "SELECT min(position) FROM checkpoints WHERE name LIKE 'projection:%%'"
+                    )
+                    >= [(end,)]
+                ),
+                message="the read models to follow",
+            )
+            assert service.unready() == ""
+            assert project.stop() == 0
+    for worker in site.workers:
+        worker.command.start()
 
 
 @_of("upgrade", VersionBefore)
