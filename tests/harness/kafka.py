@@ -166,7 +166,7 @@ class Broker:
         def move(disks: list[Path]) -> None:
             self.stop()
             for old, new in zip(self._disks, disks, strict=True):
-                shutil.move(old, new)
+                subprocess.run(["mv", old, new], check=True)  # keeps the holes of sparse files
             self._disks = disks
             Path(self._config).write_text(self._properties())
             self.start()
