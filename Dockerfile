@@ -15,7 +15,7 @@ RUN useradd --system --uid 10001 --no-create-home txplatform \
 COPY --from=build /opt/txplatform /opt/txplatform
 COPY deploy/bank-keys.sh /opt/txplatform/bin/bank-keys
 ENV PATH=/opt/txplatform/bin:$PATH PYTHONDONTWRITEBYTECODE=1 TXPLATFORM_LOG_FORMAT=json \
-    TXPLATFORM_API_HOST=0.0.0.0 TXPLATFORM_API_PORT=8080 TXPLATFORM_HEALTH_PORT=8080
+    TXPLATFORM_API_HOST=:: TXPLATFORM_API_PORT=8080 TXPLATFORM_HEALTH_PORT=8080
 # A number, so that Kubernetes can check that it is not root.
 USER 10001
 # Starts no Python, since each container runs it again and again.

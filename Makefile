@@ -3,7 +3,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 UV := .cache/uv/bin/uv
-DEBIAN_PACKAGES := chromium faketime openssl pgbouncer prometheus
+DEBIAN_PACKAGES := chromium faketime haproxy openssl pgbouncer prometheus
 
 .PHONY: help setup debian-packages demo test test-long fuzz lint format bench pictures reliability screenshots \
 	lock schemas sbom clean

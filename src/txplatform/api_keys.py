@@ -129,7 +129,7 @@ def create_key(
             name,
             [scope.value for scope in scopes],
             expires_at,
-            sorted(accounts) or None,
+            sorted(set(accounts)) or None,
         ),
     ).fetchone()
     assert row is not None

@@ -92,7 +92,7 @@ def create_api(settings: Settings, process: int = 0) -> Api:
             process=process if share_metrics_port else None,
         ),
         streams,
-        LogTail(queries, stream_message),
+        LogTail(queries, decider.clock, stream_message),
         stopping,
     )
     return assemble_api(services)

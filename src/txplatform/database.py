@@ -81,6 +81,27 @@ Not connection options, since a pooler may drop the options of a connection.
 """
 
 
+class WrongEncodingError(psycopg.OperationalError):
+    """The database cannot store every character; a value would fail only when it comes."""
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__(
+            f"the database has the encoding {encoding}, which lacks most characters. Create a"
+            " database with ENCODING 'UTF8' TEMPLATE template0, and restore a backup into it"
+        )
+
+
+def _check_encoding(info: psycopg.ConnectionInfo) -> None:
+    """Check the encoding, which PostgreSQL reports when a session begins.
+
+    Raises:
+        WrongEncodingError: It is not UTF8.
+    """
+    encoding = info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise WrongEncodingError(str(encoding))
+
+
 def complete_url(url: str) -> str:
     """Return a libpq connection string with the parameters of the URL, and defaults for others.
 
@@ -135,13 +156,15 @@ def open_session(url: str) -> psycopg.Connection:
     """Open a connection in autocommit mode, with the default settings of the server.
 
     Raises:
-        psycopg.OperationalError: The database cannot be reached, or `SharedSessionError`.
+        psycopg.OperationalError: The database cannot be reached, or `SharedSessionError`, or
+            `WrongEncodingError`.
     """
     try:
         connection = psycopg.connect(complete_url(url), autocommit=True)
     except (psycopg.OperationalError, OSError) as error:
         raise _cannot_connect(error) from error
     try:
+        _check_encoding(connection.info)
         check_pooler(connection, complete_url(url))
     except BaseException:
         connection.close()
@@ -192,7 +215,8 @@ class Database:
         """Open a connection.
 
         Raises:
-            psycopg.OperationalError: The database cannot be reached, or `SharedSessionError`.
+            psycopg.OperationalError: The database cannot be reached, or `SharedSessionError`, or
+                `WrongEncodingError`.
         """
         connection = open_session(self.url)
         register_binary_arrays(connection.adapters)
@@ -208,7 +232,8 @@ class Database:
         """Open a connection for the event loop, in autocommit mode.
 
         Raises:
-            psycopg.OperationalError: The database cannot be reached, or `SharedSessionError`.
+            psycopg.OperationalError: The database cannot be reached, or `SharedSessionError`, or
+                `WrongEncodingError`.
         """
         try:
             connection = await psycopg.AsyncConnection.connect(
@@ -218,6 +243,7 @@ class Database:
             raise _cannot_connect(error) from error
         register_binary_arrays(connection.adapters)
         try:
+            _check_encoding(connection.info)
             await connection.execute(_SET, self._settings, prepare=False)
             cursor = await connection.execute(OWN_PID, prepare=False)
             if await cursor.fetchone() != (connection.info.backend_pid,):

@@ -26,8 +26,8 @@ class DatabaseClock:
     def __init__(self, monotonic_s: Callable[[], float] = monotonic) -> None:
         self._monotonic_s = monotonic_s
         self._ahead_s: float | None = None
-        self.simulated = False
-        """True if the demo may move the clock on between two measurements."""
+        self.simulated: bool | None = None
+        """True if the demo may move the clock on; None if it was never measured."""
 
     def now(self) -> datetime:
         """Return the database's time, UTC; the clock must have been measured."""

@@ -61,6 +61,16 @@ def own_variables(given: Mapping[str, str | None]) -> dict[str, str | None]:
     }
 
 
+def has_plain_userinfo(url: str) -> bool:
+    """Return whether user name and password have none of the characters that end them in a URL.
+
+    Otherwise libpq takes a part of the password for the host, the port or the database, and its
+    errors repeat it.
+    """
+    userinfo, at, place = url.partition("://")[2].partition("@")
+    return not at or ("@" not in place and not any(end in userinfo for end in "/?"))
+
+
 class KafkaSettings(BaseSettings):
     """The settings for the brokers. A command that only sends messages needs no others."""
 
@@ -304,12 +314,14 @@ class Settings(KafkaSettings):
                     "has to be a URL such as postgresql://user:password@host:5432/name"
                 )
             try:
-                conninfo_to_dict(url)
+                usable = has_plain_userinfo(url) and bool(conninfo_to_dict(url))
             except psycopg.ProgrammingError:
+                usable = False
+            if not usable:
                 raise ValueError(
                     "is not a libpq URL; percent-encode special characters of user name and "
-                    "password, such as % as %25 and @ as %40"
-                ) from None
+                    "password, such as % as %25, @ as %40 and / as %2F"
+                )
         return value
 
     @property

@@ -71,7 +71,7 @@ def test_an_id_that_is_used_with_other_content_is_a_conflict(
     account_id = opened(accounts)
     response = accounts.post("/v1/accounts", json=new_account(account_id, **other))
     assert response.status_code == 409
-    assert response.json()["type"] == "id-reused"
+    assert response.json()["type"] == "/problems/id-reused"
     assert [each["pointer"] for each in response.json()["errors"]] == [f"/{next(iter(other))}"]
 
 
@@ -100,7 +100,7 @@ def test_a_product_refuses_other_currencies_and_higher_limits(
 ) -> None:
     wanted = new_account(**other)
     response = accounts.post("/v1/accounts", json=wanted)
-    assert (response.status_code, response.json()["type"]) == (422, "product-rule")
+    assert (response.status_code, response.json()["type"]) == (422, "/problems/product-rule")
     assert [each["pointer"] for each in response.json()["errors"]] == [pointer]
     assert accounts.get(f"/v1/accounts/{wanted['account_id']}").status_code == 404
 
@@ -128,7 +128,7 @@ def test_an_opening_with_an_invalid_field_names_the_field_and_opens_nothing(
     accounts: httpx.Client, other: dict[str, Any], pointer: str
 ) -> None:
     response = accounts.post("/v1/accounts", json=new_account(**other))
-    assert (response.status_code, response.json()["type"]) == (422, "validation")
+    assert (response.status_code, response.json()["type"]) == (422, "/problems/validation")
     assert [each["pointer"] for each in response.json()["errors"]] == [pointer]
 
 
@@ -198,7 +198,7 @@ def test_a_change_id_with_other_content_is_a_conflict(
     common = {"reason": "A.", "change_id": "c-1"}
     assert accounts.put(f"{path}/{place}", json={**common, **change}).status_code == 200
     response = accounts.put(f"{path}/{place}", json={**common, **other})
-    assert (response.status_code, response.json()["type"]) == (409, "id-reused")
+    assert (response.status_code, response.json()["type"]) == (409, "/problems/id-reused")
     assert [each["pointer"] for each in response.json()["errors"]] == [pointer]
 
 
@@ -247,7 +247,7 @@ def test_a_closed_account_does_not_change(
     closing = {"status": "closed", "reason": "Moved away.", "change_id": "close"}
     assert accounts.put(f"{path}/status", json=closing).status_code == 200
     response = accounts.put(f"{path}/{place}", json={**change, "reason": "Came back."})
-    assert (response.status_code, response.json()["type"]) == (409, "account-closed")
+    assert (response.status_code, response.json()["type"]) == (409, "/problems/account-closed")
     assert accounts.put(f"{path}/status", json=closing).status_code == 200  # a repeat
     assert len(bank.outbox("accounts", account_id)) == 2
 
@@ -258,7 +258,7 @@ def test_a_change_beyond_the_product_s_limit_is_refused_and_not_told(
     account_id = opened(accounts)
     change = {"credit_limit": 5_000_001, "reason": "Asked for."}
     response = accounts.put(f"/v1/accounts/{account_id}/credit-limit", json=change)
-    assert (response.status_code, response.json()["type"]) == (422, "product-rule")
+    assert (response.status_code, response.json()["type"]) == (422, "/problems/product-rule")
     assert len(bank.outbox("accounts", account_id)) == 1
 
 
@@ -268,7 +268,7 @@ def test_an_unknown_account_is_not_found(accounts: httpx.Client) -> None:
         accounts.put("/v1/accounts/none/credit-limit", json={"credit_limit": 1, "reason": "A."}),
         accounts.put("/v1/accounts/none/status", json={"status": "frozen", "reason": "A."}),
     ]
-    assert {each.json()["type"] for each in responses} == {"account-not-found"}
+    assert {each.json()["type"] for each in responses} == {"/problems/account-not-found"}
 
 
 def test_the_list_has_every_account_once_page_by_page(accounts: httpx.Client) -> None:

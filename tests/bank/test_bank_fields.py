@@ -149,7 +149,7 @@ def test_a_number_that_json_or_floats_do_not_have_is_no_json(
 ) -> None:
     content = json.dumps(new_account(credit_limit=0)).replace(": 0", f": {written}")
     response = accounts.post("/v1/accounts", content=content)
-    assert (response.status_code, response.json()["type"]) == (400, "not-json")
+    assert (response.status_code, response.json()["type"]) == (400, "/problems/not-json")
 
 
 CARD_IN = [

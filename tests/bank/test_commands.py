@@ -104,6 +104,8 @@ def test_a_role_that_may_not_migrate_is_named(own: Bank, postgres: PostgresServe
         "postgresql://bank:secret@[::1/bank",
         "postgresql://bank:secret@host/bank?nonsense=1",
         "postgresql://bank:secret@%zz/bank",
+        "postgresql://bank:p@secret@host/bank",
+        "postgresql://bank:5432/secret@host/bank",
     ],
 )
 @pytest.mark.parametrize("words", [*COMMANDS, ("accounts",)], ids=" ".join)

@@ -39,7 +39,7 @@ def test_every_call_needs_a_key_with_a_scope(bank: Bank, service: str) -> None:
         for headers in ({}, {"Authorization": f"Bearer {bank.key[:-1]}x"}):
             response = httpx.request(method, url, headers=headers, json={})
             assert response.status_code == 401, (method, path)
-            assert response.json()["type"] == "unauthenticated"
+            assert response.json()["type"] == "/problems/unauthenticated"
             assert response.headers["WWW-Authenticate"] == "Bearer"
 
 
@@ -53,7 +53,7 @@ def test_a_key_without_the_scope_is_refused_and_one_that_is_revoked_too(
     accounts.headers["Authorization"] = f"Bearer {created['key']}"
     assert accounts.get("/v1/accounts").status_code == 200
     response = accounts.post("/v1/accounts", json=new_account())
-    assert (response.status_code, response.json()["type"]) == (403, "forbidden")
+    assert (response.status_code, response.json()["type"]) == (403, "/problems/forbidden")
     code, out, _ = run_command("keys", "list", "accounts", env=bank.env, program="txbank")
     assert (code, created["id"] in out, created["key"] in out) == (0, True, False)
     revoke = ("keys", "revoke", "accounts", created["id"])
@@ -64,15 +64,20 @@ def test_a_key_without_the_scope_is_refused_and_one_that_is_revoked_too(
 @pytest.mark.parametrize(
     ("method", "path", "content", "expected"),
     [
-        ("POST", "/v1/accounts", b"{", (400, "not-json")),
-        ("POST", "/v1/accounts", b"\xff", (400, "not-json")),
-        ("POST", "/v1/accounts", b'{"a": "' + b"x" * 65_536 + b'"}', (413, "body-too-large")),
-        ("POST", "/v1/accounts", b"[]", (422, "validation")),
-        ("POST", "/v1/accounts", b"", (400, "not-json")),
-        ("GET", "/v1/accounts?limit=0", None, (422, "validation")),
-        ("GET", "/v1/accounts/a%00b", None, (422, "validation")),
-        ("GET", "/v1/none", None, (404, "not-found")),
-        ("DELETE", "/v1/accounts", None, (405, "method-not-allowed")),
+        ("POST", "/v1/accounts", b"{", (400, "/problems/not-json")),
+        ("POST", "/v1/accounts", b"\xff", (400, "/problems/not-json")),
+        (
+            "POST",
+            "/v1/accounts",
+            b'{"a": "' + b"x" * 65_536 + b'"}',
+            (413, "/problems/body-too-large"),
+        ),
+        ("POST", "/v1/accounts", b"[]", (422, "/problems/validation")),
+        ("POST", "/v1/accounts", b"", (400, "/problems/not-json")),
+        ("GET", "/v1/accounts?limit=0", None, (422, "/problems/validation")),
+        ("GET", "/v1/accounts/a%00b", None, (422, "/problems/validation")),
+        ("GET", "/v1/none", None, (404, "/problems/not-found")),
+        ("DELETE", "/v1/accounts", None, (405, "/problems/method-not-allowed")),
     ],
 )
 def test_a_bad_request_gets_a_problem(
@@ -110,7 +115,10 @@ def test_a_service_is_ready_while_the_brokers_are_away_but_not_without_its_datab
         own_postgres.stop()
         wait_until(lambda: accounts.get("/readyz").status_code == 503, message="unreadiness")
         response = accounts.get("/v1/accounts")
-        assert (response.status_code, response.json()["type"]) == (503, "store-unavailable")
+        assert (response.status_code, response.json()["type"]) == (
+            503,
+            "/problems/store-unavailable",
+        )
         assert response.headers["Retry-After"] == "1"
         assert accounts.get("/livez").status_code == 200
         own_postgres.start()

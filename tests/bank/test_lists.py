@@ -78,7 +78,7 @@ def test_a_cursor_that_is_none_is_refused_by_every_list(
 ) -> None:
     with bank.client(service) as client:
         response = client.get(f"{path}?cursor={cursor}")
-    assert (response.status_code, response.json()["type"]) == (422, "invalid-cursor")
+    assert (response.status_code, response.json()["type"]) == (422, "/problems/invalid-cursor")
     assert [each["pointer"] for each in response.json()["errors"]] == ["/cursor"]
 
 
@@ -91,4 +91,4 @@ def test_a_cursor_of_another_list_is_refused(
     assert accounts.get("/v1/accounts", params={"cursor": cursor}).status_code == 200
     for client, path in ((payments, "/v1/payments"), (notifications, "/v1/deliveries")):
         response = client.get(path, params={"cursor": cursor})
-        assert (response.status_code, response.json()["type"]) == (422, "invalid-cursor")
+        assert (response.status_code, response.json()["type"]) == (422, "/problems/invalid-cursor")

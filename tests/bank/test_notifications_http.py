@@ -54,7 +54,7 @@ def test_an_id_that_is_used_with_other_content_is_a_conflict(
     wanted = new_subscription()
     notifications.post(PATH, json=wanted)
     response = notifications.post(PATH, json={**wanted, **other})
-    assert (response.status_code, response.json()["type"]) == (409, "id-reused")
+    assert (response.status_code, response.json()["type"]) == (409, "/problems/id-reused")
     assert [each["pointer"] for each in response.json()["errors"]] == [f"/{next(iter(other))}"]
 
 
@@ -76,7 +76,7 @@ def test_a_subscription_with_an_invalid_field_names_the_field_and_is_not_made(
 ) -> None:
     wanted = new_subscription(**other)
     response = notifications.post(PATH, json=wanted)
-    assert (response.status_code, response.json()["type"]) == (422, type_)
+    assert (response.status_code, response.json()["type"]) == (422, f"/problems/{type_}")
     assert [each["pointer"] for each in response.json()["errors"]] == [pointer]
     assert wanted["subscription_id"] not in notifications.get(PATH).text
 
@@ -86,12 +86,12 @@ def test_a_subscription_is_deleted_once(notifications: httpx.Client) -> None:
     notifications.post(PATH, json=wanted)
     path = f"{PATH}/{wanted['subscription_id']}"
     assert notifications.delete(path).status_code == 204
-    assert notifications.delete(path).json()["type"] == "subscription-not-found"
+    assert notifications.delete(path).json()["type"] == "/problems/subscription-not-found"
 
 
 def test_an_unknown_delivery_is_not_found(notifications: httpx.Client) -> None:
     response = notifications.post("/v1/deliveries/1/retry")
-    assert (response.status_code, response.json()["type"]) == (404, "delivery-not-found")
+    assert (response.status_code, response.json()["type"]) == (404, "/problems/delivery-not-found")
     too_large = notifications.post(f"/v1/deliveries/{2**63}/retry")
     assert too_large.status_code == 422
 
@@ -120,6 +120,6 @@ def test_a_url_that_webhooks_cannot_be_sent_to_is_refused_and_not_repeated(
     notifications: httpx.Client, url: str, type_: str
 ) -> None:
     response = notifications.post(PATH, json=new_subscription(url=url))
-    assert (response.status_code, response.json()["type"]) == (422, type_)
+    assert (response.status_code, response.json()["type"]) == (422, f"/problems/{type_}")
     assert [each["pointer"] for each in response.json()["errors"]] == ["/url"]
     assert "password" not in response.json()["detail"].replace("user name or password", "")

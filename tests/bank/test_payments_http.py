@@ -119,7 +119,7 @@ def test_a_refused_payment_is_never_told(bank: Bank, payments: httpx.Client) -> 
     refusal = {"reason": "Suspicious."}
     assert payments.post(f"{path}/refuse", json=refusal).json()["state"] == "refused"
     response = payments.post(f"{path}/release", json=refusal)
-    assert (response.status_code, response.json()["type"]) == (409, "not-allowed")
+    assert (response.status_code, response.json()["type"]) == (409, "/problems/not-allowed")
     assert bank.outbox("payments", account_id) == []
 
 
@@ -134,7 +134,7 @@ def test_a_bounced_payment_is_told_with_the_amount_and_the_meaning_of_its_code(
     again = payments.post(f"{path}/return", json={"reason": "AC04"})
     assert again.json() == returned.json()
     other = payments.post(f"{path}/return", json={"reason": "AM04"})
-    assert (other.status_code, other.json()["type"]) == (409, "not-allowed")
+    assert (other.status_code, other.json()["type"]) == (409, "/problems/not-allowed")
     _, (topic, body) = bank.outbox("payments", account_id)
     assert topic == "payments.payment-returned.v1"
     assert body == {
@@ -151,7 +151,7 @@ def test_a_held_payment_cannot_bounce(bank: Bank, payments: httpx.Client) -> Non
     payment = submitted(payments, known_account(bank), amount=50_001)
     path = f"/v1/payments/{payment['payment_id']}/return"
     response = payments.post(path, json={"reason": "AC04"})
-    assert (response.status_code, response.json()["type"]) == (409, "not-allowed")
+    assert (response.status_code, response.json()["type"]) == (409, "/problems/not-allowed")
 
 
 def test_a_bounced_payment_raises_the_risk_of_the_next_ones(
@@ -193,7 +193,7 @@ def test_a_payment_id_that_is_used_with_other_content_is_a_conflict(
     payment = submitted(payments, account_id)
     wanted = new_payment(account_id, payment["payment_id"], **other)
     response = payments.post("/v1/payments", json=wanted)
-    assert (response.status_code, response.json()["type"]) == (409, "id-reused")
+    assert (response.status_code, response.json()["type"]) == (409, "/problems/id-reused")
     assert [each["pointer"] for each in response.json()["errors"]] == [f"/{next(iter(other))}"]
 
 
@@ -227,7 +227,7 @@ def test_a_payment_with_an_invalid_field_names_the_field_and_is_not_taken(
 ) -> None:
     account_id = known_account(bank)
     response = payments.post("/v1/payments", json={**new_payment(account_id), **other})
-    assert (response.status_code, response.json()["type"]) == (422, type_)
+    assert (response.status_code, response.json()["type"]) == (422, f"/problems/{type_}")
     assert [each["pointer"] for each in response.json()["errors"]] == [pointer]
     assert payments.get("/v1/payments", params={"account_id": account_id}).json()["items"] == []
 
@@ -246,7 +246,7 @@ def test_an_unknown_payment_is_not_found(payments: httpx.Client) -> None:
         payments.post("/v1/payments/none/release", json={"reason": "A."}),
         payments.post("/v1/payments/none/return", json={"reason": "AC04"}),
     ]
-    assert {each.json()["type"] for each in responses} == {"payment-not-found"}
+    assert {each.json()["type"] for each in responses} == {"/problems/payment-not-found"}
 
 
 def test_lists_are_newest_first_page_by_page_and_by_state(
@@ -272,7 +272,7 @@ def test_lists_are_newest_first_page_by_page_and_by_state(
     for filters in ({"account_id": "other"}, {"account_id": account_id, "state": "held"}, {}):
         query = {**filters, "cursor": first["next_cursor"]}
         wrong = payments.get("/v1/payments", params=query)
-        assert (wrong.status_code, wrong.json()["type"]) == (422, "invalid-cursor")
+        assert (wrong.status_code, wrong.json()["type"]) == (422, "/problems/invalid-cursor")
 
 
 @pytest.mark.parametrize(
@@ -294,7 +294,7 @@ def test_another_text_is_no_id_of_a_payment(payments: httpx.Client, payment_id: 
     response = payments.post(
         "/v1/payments", json=new_payment("acc", None) | {"payment_id": payment_id}
     )
-    assert (response.status_code, response.json()["type"]) == (422, "validation")
+    assert (response.status_code, response.json()["type"]) == (422, "/problems/validation")
     assert [each["pointer"] for each in response.json()["errors"]] == ["/payment_id"]
 
 

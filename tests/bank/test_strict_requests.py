@@ -84,7 +84,7 @@ def test_a_bad_body_gets_the_problem_that_the_platform_gives(
 def test_another_media_type_gets_the_problem_that_the_platform_gives(
     api: RunningApi, accounts: httpx.Client, body: bytes, media_type: str
 ) -> None:
-    expected = (415, "unsupported-media-type")
+    expected = (415, "/problems/unsupported-media-type")
     assert post(accounts, body, media_type) == post(api.client, body, media_type) == expected
 
 
@@ -128,21 +128,21 @@ def test_every_call_is_as_strict(bank: Bank, subtests: pytest.Subtests) -> None:
     for service, method, path, operation in calls(bank):
         with subtests.test(service, method=method, path=path), bank.client(service) as client:
             response = client.request(method, f"{path}?colour=red", json={})
-            assert problem(response) == (422, "validation")
+            assert problem(response) == (422, "/problems/validation")
             assert [each["pointer"] for each in response.json()["errors"]] == ["/colour"]
             for name in (
                 each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"
             ):
                 response = client.request(method, f"{path}?{name}=1&{name}=1")
-                assert problem(response) == (422, "validation")
+                assert problem(response) == (422, "/problems/validation")
                 assert [each["pointer"] for each in response.json()["errors"]] == [f"/{name}"]
             if "requestBody" in operation:
                 with_body += 1
                 headers = {"Content-Type": "application/json"}
                 repeated = client.request(method, path, content='{"a":1,"a":1}', headers=headers)
-                assert problem(repeated) == (400, "not-json")
+                assert problem(repeated) == (400, "/problems/not-json")
                 text = client.request(method, path, content="{}", headers={"Content-Type": "x"})
-                assert problem(text) == (415, "unsupported-media-type")
+                assert problem(text) == (415, "/problems/unsupported-media-type")
     assert with_body >= 8
 
 
@@ -152,7 +152,7 @@ def test_without_a_key_no_fault_of_the_request_is_told(bank: Bank) -> None:
             response = httpx.request(
                 method, f"{bank.url(service)}{path}?colour=red", content=content
             )
-            assert problem(response) == (401, "unauthenticated")
+            assert problem(response) == (401, "/problems/unauthenticated")
 
 
 @given(

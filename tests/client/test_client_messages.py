@@ -34,6 +34,7 @@ from txplatform.contracts.field_problems import InvalidFieldsError, validate
 from txplatform.contracts.json import parse_strict_json
 from txplatform.contracts.messages import INBOUND as PLATFORM_INBOUND
 from txplatform.database import Database
+from txplatform.demo.simulated_clock import simulate_clock
 from txplatform.domain.ids import AccountId, TransactionId
 from txplatform.domain.requests import HoldExpiry
 from txplatform.inbox.message import ReceivedMessage
@@ -451,9 +452,13 @@ def test_whatever_was_received_is_read_or_a_message_error(
     assert 0 < len(found.event_id) < 80
 
 
+@pytest.mark.parametrize("simulated", [False, True])
 def test_the_messages_of_every_outbound_topic_are_read_with_their_ids(
-    database: TestDatabase, topics: str
+    database: TestDatabase, topics: str, *, simulated: bool
 ) -> None:
+    """Only those of the demo's database say that their times are simulated."""
+    if simulated:
+        simulate_clock(database.owner_url, AT)
     account, tx, late = AccountId("acc-1"), TransactionId("tx"), NOW + timedelta(days=400)
     with Database(database.service_url).connect() as connection:
         record(connection, [opening(account), purchase(account, "tx", 1000)])
@@ -472,6 +477,7 @@ def test_the_messages_of_every_outbound_topic_are_read_with_their_ids(
         assert found.event_id == published.json["event_id"]
         assert found.log_position == int(published.header("log_position"))
         assert found.traceparent == published.header("traceparent")
+        assert found.simulated == ("simulated" in published.headers) == simulated
         for name, value in published.json.items():
             if isinstance(value, int | None):
                 assert getattr(found.message, name) == value

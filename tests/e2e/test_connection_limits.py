@@ -22,6 +22,7 @@ from harness.waiting import wait_until
 
 DIRECT = "/v1/process-transaction"
 STREAM = "/v1/events/stream"
+STREAMS = "txplatform_http_event_streams"
 LIMIT_S = 2
 MOST = 40
 
@@ -61,7 +62,7 @@ def received(connection: socket.socket) -> tuple[list[int], str]:
     except ConnectionResetError:
         pass
     text = b"".join(parts).decode("latin-1")
-    statuses = [int(status) for status in re.findall(r"^HTTP/1.1 (\d+)", text, re.MULTILINE)]
+    statuses = [int(status) for status in re.findall(r"HTTP/1\.1 (\d{3}) [A-Z]", text)]
     problems = re.findall(r'"type":"/problems/([\w-]+)"', text)
     return statuses, problems[-1] if problems else ""
 
@@ -143,12 +144,12 @@ def test_a_body_that_comes_too_late_is_logged_once_and_counted(limited: RunningA
         )
         return sum(map(float, re.findall(pattern, text, re.MULTILINE)))
 
-    before = counted(408)
+    before, left = counted(408), counted(499)
     with connect(limited) as connection:
         connection.sendall(head(limited, "POST /v1/accounts HTTP/1.1", "Content-Length: 9"))
         assert received(connection) == ([408], "request-timeout")
     wait_until(lambda: counted(408) == before + 1, message="the count")
-    assert counted(499) == 0
+    assert counted(499) == left
 
 
 def test_streams_and_idle_connections_outlive_the_limits(limited: RunningApi) -> None:
@@ -188,6 +189,23 @@ def test_event_streams_are_limited_per_key_and_in_all(limited: RunningApi) -> No
     )
     with limited.client.stream("GET", STREAM) as stream:
         assert stream.status_code == 200
+
+
+def test_a_stream_ends_with_its_client_whatever_was_sent_after_it(limited: RunningApi) -> None:
+    with connect(limited) as connection:
+        sent = head(limited, f"GET {STREAM} HTTP/1.1") + head(limited, "GET /livez HTTP/1.1")
+        connection.sendall(sent)
+        wait_until(lambda: metric(limited, STREAMS) == 1, message="the stream")
+    wait_until(lambda: metric(limited, STREAMS) == 0, message="the end of the stream")
+
+
+def test_what_was_sent_before_a_client_closed_its_side_gets_its_responses(
+    limited: RunningApi,
+) -> None:
+    with connect(limited) as connection:
+        connection.sendall(head(limited, "GET /livez HTTP/1.1") * 20 + b"FOO / HTTP/1.1\r\n\r\n")
+        connection.shutdown(socket.SHUT_WR)
+        assert received(connection) == ([200] * 20 + [501], "not-implemented")
 
 
 def metric(api: RunningApi, name: str) -> float:
@@ -305,7 +323,9 @@ def test_a_key_has_a_rate_on_every_path(service_env: dict[str, str]) -> None:
         service_env, TXPLATFORM_API_RATE_PER_KEY="0.01", TXPLATFORM_API_BURST_PER_KEY="10"
     ) as api:
         open_account(api.client, "acc", 1000)
-        for number in range(9):
+        too_large = api.client.post(DIRECT, content=b" " * 70_000)
+        assert too_large.status_code == 413  # and takes one request of the rate
+        for number in range(8):
             answer = api.client.post(DIRECT, json=purchase(f"t{number}", "acc", 1))
             assert answer.status_code == 200
         for answer in (
@@ -318,6 +338,6 @@ def test_a_key_has_a_rate_on_every_path(service_env: dict[str, str]) -> None:
         assert api.client.get("/livez").status_code == 200
         other = {"Authorization": f"Bearer {create_key(api.env, 'accounts:read')}"}
         answer = api.client.get("/v1/accounts/acc/balance", headers=other)
-        assert answer.json()["pending"] == 9
+        assert answer.json()["pending"] == 8
         text = httpx.get(f"{api.url}/metrics").text
         assert 'txplatform_http_problems_total{problem="rate-limited"} 3.0' in text

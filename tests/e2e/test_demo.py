@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -26,6 +27,8 @@ from harness.waiting import wait_until
 START_WITHIN_S = 600
 PROGRAM = (sys.executable, "-m", "txplatform.cli", "demo", "--port", "0")
 ALONE = "--platform-only"
+
+_LINES = re.MULTILINE | re.DOTALL
 
 
 class Demo:
@@ -69,6 +72,14 @@ class Demo:
         done = subprocess.run(["bash", "-c", lines[number]], capture_output=True, check=True)
         response: dict[str, object] = json.loads(done.stdout)
         return response
+
+    def get(self, path: str) -> dict[str, Any]:
+        """Call the API with the printed URL and key."""
+        ((url, key),) = re.findall(r"^  API +(\S+) .*?^  API key +(\S+)$", self.text, _LINES)
+        response = httpx.get(f"{url}{path}", headers={"Authorization": f"Bearer {key}"}, timeout=30)
+        assert response.is_success, response.text
+        found: dict[str, Any] = response.json()
+        return found
 
     def command_line(self, *further: str) -> str:
         """Run the printed export and command unchanged, then further commands of the program."""
@@ -137,24 +148,18 @@ def test_the_printed_lines_work_and_the_data_survives_a_restart(folder: Path) ->
             return any(item["transaction_id"] == "try-1" for item in items) or len(items) == 5
 
         wait_until(listed, message="the decision in the list")
+        events = first.get(f"/v1/accounts/{account}/events")["items"]
+        assert all(event["simulated"] for event in events)
+        causes = [event["caused_by"] for event in events]
+        keys = {cause["name"] for cause in causes if cause["kind"] == "api_key"}
+        assert keys == {"demo run 1, simulated clock"}
         first.wait_for("decisions/s")
         family = children_of(first.process)
         assert first.stop() == 0
         assert all(_ended(each) for each in family)
     with demo(folder, ALONE) as second:
         second.wait_for("ready after")
-        url = str(account)
-        key_line = next(line for line in second.text.splitlines() if "API key" in line)
-        api_line = next(line for line in second.text.splitlines() if line.startswith("  API  "))
-        done = subprocess.run(
-            [
-                *("curl", "-s", f"{api_line.split()[1]}/v1/accounts/{url}/transactions/try-1"),
-                *("-H", f"Authorization: Bearer {key_line.split()[-1]}"),
-            ],
-            capture_output=True,
-            check=True,
-        )
-        assert json.loads(done.stdout)["amount"] == 1250
+        assert second.get(f"/v1/accounts/{account}/transactions/try-1")["amount"] == 1250
         assert second.stop(signal.SIGTERM) == 0
 
 

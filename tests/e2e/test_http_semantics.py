@@ -132,7 +132,7 @@ def test_what_is_not_http_1_1_is_refused_as_a_problem(
         ((GET,), "[::1]:8000"),
         ((GET,), "a_b.example"),
         ((GET, *["A: b"] * 97), "x"),
-        ((GET, f"A: {'b' * 60_000}"), "x"),
+        ((GET, f"A: {'b' * 16_000}"), "x"),
         ((f"GET /livez?{'x' * 8000} HTTP/1.1",), "x"),
         (("GET http://x/livez HTTP/1.1",), "x"),
         (("GET /livez HTTP/1.0",), ""),
@@ -397,6 +397,7 @@ def test_the_stream_of_a_client_that_left_ends(own_api: RunningApi) -> None:
         return str(line)
 
     with own_api.client.stream("GET", "/v1/events/stream") as stream:
-        assert next(stream.iter_bytes())
+        received = stream.iter_bytes()  # the stream would end with it
+        assert next(received)
         assert open_streams() == "1.0"
     wait_until(lambda: open_streams() == "0.0", message="the end of the stream")

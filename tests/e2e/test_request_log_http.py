@@ -133,6 +133,13 @@ def test_every_refusal_is_found_by_its_correlation_id_and_counted_by_route(
     assert logged_api.key not in logged_api.command.stderr
 
 
+def test_a_head_request_is_logged_with_its_route(logged_api: RunningApi) -> None:
+    refused = logged_api.client.head("/v1/accounts/none/balance")
+    line = line_of(logged_api, refused.headers["X-Correlation-Id"])
+    assert (line["method"], line["status"]) == ("HEAD", 404)
+    assert line["route"] == "/v1/accounts/{account_id}/balance"
+
+
 def test_requests_that_are_served_are_counted_and_not_logged(logged_api: RunningApi) -> None:
     open_account(logged_api.client, "acc", 1000)
     label, lines_before = ("POST", PURCHASES, "200"), lines(logged_api)
@@ -199,8 +206,8 @@ def test_a_failed_request_is_logged_as_an_error_and_the_outage_once(
         line = line_of(api, answer.json()["correlation_id"])
         assert (line["event"], line["level"]) == ("request failed", "error")
         assert f"/problems/{line['problem']}" == answer.json()["type"]
-        for _ in range(3):
-            assert httpx.get(f"{api.url}/readyz").status_code == 503
+        for method in ("GET", "HEAD", "GET"):
+            assert httpx.request(method, f"{api.url}/readyz").status_code == 503
         assert [each for each in lines(api) if each["route"] == "/readyz"] == []
         assert '"not ready"' in api.command.stderr
         assert 'txplatform_ready{part="api"} 0.0' in httpx.get(f"{api.url}/metrics").text

@@ -191,7 +191,7 @@ def test_a_refused_request_has_its_own_problem_and_changes_nothing(  # noqa: PLR
 ) -> None:
     client = shared_api.client
     answer = client.request(method, f"/v1/rulesets{path}", json=body)
-    assert (answer.status_code, answer.json()["type"]) == (status, kind), answer.text
+    assert (answer.status_code, answer.json()["type"]) == (status, f"/problems/{kind}"), answer.text
     assert client.get("/v1/rulesets").json()["version"] == 0
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
 
+import httpx
 import pytest
 import yaml
 from confluent_kafka import Producer
@@ -119,6 +120,7 @@ def test_the_services_process_a_purchase_and_a_payment_and_stop_in_order(
         assert message.json["transaction_id"] == "t"
         inbound = api.client.get("/v1/inbound-messages?account_id=acc").json()["items"]
         assert [each["status"] for each in inbound] == ["applied"]
+        httpx.get(f"{api.url}/v1/currencies")  # without a key
         urls = (api.url, *(f"http://127.0.0.1:{port}" for port in ports.values()))
         wait_until(lambda: unmeasured(urls) == NOT_MEASURED, message="all other metrics")
         code, out, err = run_command("doctor", "--json", env=owner)

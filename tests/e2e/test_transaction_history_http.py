@@ -76,7 +76,7 @@ class Caller:
         answer = self.client.get(f"{self.path}/transactions/{transaction_id}")
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
-        assert answer.headers["ETag"] == f'"{found["events"][-1]["account_version"]}"'
+        assert answer.headers["ETag"] == f'W/"{found["events"][-1]["account_version"]}"'
         return found
 
     def page(self, **query: Any) -> dict[str, Any]:
@@ -258,7 +258,7 @@ def test_the_etag_is_the_version_of_the_newest_event(caller: Caller) -> None:
     assert (unchanged.status_code, unchanged.content) == (304, b"")
     caller.clear("t", "c", 10)
     after = caller.client.get(path, headers=seen)
-    assert (after.status_code, after.headers["ETag"]) == (200, '"4"')
+    assert (after.status_code, after.headers["ETag"]) == (200, 'W/"4"')
 
 
 def test_the_transactions_of_all_pages_add_up_to_the_balance(caller: Caller) -> None:

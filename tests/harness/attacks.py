@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import count, cycle, islice
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from harness.api import RunningApi
@@ -26,6 +27,7 @@ def attacking(api: RunningApi, name: str) -> Iterator[None]:
     port = urlsplit(api.url).port
     with subprocess.Popen(
         [sys.executable, "-m", "harness.attacks", name, str(port), api.key],
+        cwd=Path(__file__).parents[1],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as process:

@@ -42,5 +42,10 @@ def first_codes(rows: list[Row]) -> list[str]:
 
 def json_examples(text: str) -> list[dict[str, Any]]:
     """Return the JSON objects that a document shows."""
-    blocks = re.findall(r"^```json\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    return [json.loads(block) for block in blocks]
+    return [json.loads(block) for block in code_blocks(text, "json")]
+
+
+def code_blocks(text: str, language: str, containing: str = "") -> list[str]:
+    """Return the code in this language that a document shows, if it contains a text."""
+    blocks = re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return [block for block in blocks if containing in block]

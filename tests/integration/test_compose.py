@@ -30,6 +30,7 @@ from harness.kafka import Broker, LentBroker
 from txbank.commands import SERVICES
 from txbank.settings import CommonSettings
 from txplatform.cli import COMMANDS
+from txplatform.listening import ANY
 from txplatform.settings import Settings
 
 BIN = str(Path(sys.executable).parent)
@@ -140,14 +141,19 @@ def test_the_image_has_two_stages_runs_without_root_and_installs_locked_versions
     assert f"--uid {user} " in dockerfile
     assert "--require-hashes -r requirements-runtime.lock" in dockerfile
     copied = [line.split()[1:-1] for line in dockerfile.splitlines() if line.startswith("COPY ")]
+    everything, *sent = (ROOT / ".dockerignore").read_text().split()
+    assert everything == "*"
     for source in chain.from_iterable(copied):
-        assert source.startswith(("--from=", "/opt/")) or (ROOT / source).exists(), source
+        if not source.startswith(("--from=", "/opt/")):
+            assert (ROOT / source).exists(), source
+            assert f"!{source.removeprefix('./')}" in sent, source
 
 
 def test_the_image_sets_existing_settings_and_its_health_check_asks_that_port() -> None:
     given = image_environment()
     assert set(given) <= {f"TXPLATFORM_{name.upper()}" for name in Settings.model_fields}
     assert given["TXPLATFORM_API_PORT"] == given["TXPLATFORM_HEALTH_PORT"] == IMAGE_PORT
+    assert given["TXPLATFORM_API_HOST"] == ANY  # of IPv4 and IPv6
     assert f"/127.0.0.1/{IMAGE_PORT} " in image_health_check()[-1]
 
 

@@ -61,7 +61,8 @@ def test_an_unknown_scope_is_refused_with_a_list_of_all_scopes(
 
 
 def test_a_limited_key_is_listed_with_its_accounts(service_env: dict[str, str]) -> None:
-    accounts = ("--account", "acc-2", "--account", " acc-1 ", "--account", "acc-2")
+    """An account that is given more than once counts once towards the limit of 100."""
+    accounts = ("--account", "acc-2", "--account", " acc-1 ", *("--account", "acc-2") * 100)
     words = ("--name", "shop", "--scope", "accounts:read", *accounts)
     code, out, err = run_command("keys", "create", *words, "--json", env=service_env)
     assert (code, json.loads(out)["accounts"]) == (0, ["acc-1", "acc-2"]), err

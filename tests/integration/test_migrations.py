@@ -5,15 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import httpx
 import psycopg
 import pytest
 from psycopg.errors import InsufficientPrivilege
 
-from harness.api import running_api
+from harness.api import purchase, running_api
+from harness.ports import free_port
 from harness.postgres import SERVICE_ROLE, PostgresServer, TestDatabase
-from harness.processes import run_command
+from harness.processes import Command, run_command
 from harness.waiting import wait_until
+from txplatform.database import WrongEncodingError
+from txplatform.eventstore import migrations
 from txplatform.eventstore.migrations import (
     MigrationError,
     migrate,
@@ -30,6 +35,16 @@ def empty(postgres: PostgresServer) -> Iterator[TestDatabase]:
     database = postgres.empty_database()
     yield database
     postgres.drop(database)
+
+
+@pytest.fixture
+def windows(postgres: PostgresServer) -> Iterator[TestDatabase]:
+    """A migrated database that is not UTF8: `migrate` refuses it, but a backup can be restored."""
+    source, target = postgres.new_database(), postgres.empty_database(encoding="WIN1252")
+    postgres.copy(source, target)
+    yield target
+    postgres.drop(source)
+    postgres.drop(target)
 
 
 def test_migrations_are_applied_once_in_order(empty: TestDatabase) -> None:
@@ -68,6 +83,58 @@ def test_an_unknown_migration_is_refused_unless_it_says_that_this_version_works_
     assert migrate(database.owner_url) == []
 
 
+def test_only_the_version_before_is_compatible_with_a_schema(
+    database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Processes of the version before that one end their readiness."""
+
+    def compatible() -> list[str]:
+        with psycopg.connect(database.owner_url) as connection:
+            rows = connection.execute("SELECT name FROM compatible_migrations ORDER BY name")
+            return [name for (name,) in rows.fetchall()]
+
+    new = compatible()
+    assert new == [name for name in ALL if name >= migrations.FIRST_OF_THIS_VERSION]
+    monkeypatch.setattr(migrations, "FIRST_OF_THIS_VERSION", new[-1])
+    assert migrate(database.owner_url) == []
+    assert compatible() == new[-1:]
+    monkeypatch.setattr(
+        migrations,
+        "shipped_migrations",
+        lambda: [each for each in shipped_migrations() if each.name < new[0]],
+    )
+    with (
+        psycopg.connect(database.owner_url) as connection,
+        pytest.raises(MigrationError, match=new[0]),
+    ):
+        pending_migrations(connection)
+
+
+@pytest.mark.parametrize(
+    ("other", "name"),
+    [("TABLE events (id int)", "events"), ("VIEW payments AS SELECT 1", "payments")],
+)
+def test_a_schema_with_objects_of_another_application_is_refused(
+    empty: TestDatabase, other: str, name: str
+) -> None:
+    with psycopg.connect(empty.owner_url, autocommit=True) as connection:
+        connection.execute(f"CREATE {other}".encode())
+    code, out, err = run_command("migrate", env={"TXPLATFORM_DATABASE_URL": empty.owner_url})
+    assert (code, out) == (1, "")
+    assert f'relation "{name}" already exists' in err
+    assert "Use a database, or a schema, without other tables" in err
+    assert "Traceback" not in err
+
+
+def test_a_closed_schema_is_opened_to_the_service(empty: TestDatabase) -> None:
+    """An administrator may take the rights on `public` from everybody."""
+    with psycopg.connect(empty.owner_url, autocommit=True) as connection:
+        connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
+    migrate(empty.owner_url, empty.service_url)
+    with psycopg.connect(empty.service_url) as connection:
+        assert pending_migrations(connection) == []
+
+
 def test_an_old_api_stays_ready_only_while_it_understands_the_newer_schema(
     database: TestDatabase,
 ) -> None:
@@ -87,15 +154,39 @@ def test_an_old_api_stays_ready_only_while_it_understands_the_newer_schema(
             assert "9999_breaking" in api.client.get("/readyz").text
 
 
-def test_a_database_that_cannot_store_every_character_is_refused(postgres: PostgresServer) -> None:
-    with psycopg.connect(postgres.login("postgres", "postgres"), autocommit=True) as connection:
-        connection.execute("CREATE DATABASE latin ENCODING 'WIN1252' LOCALE 'C' TEMPLATE template0")
-    url = postgres.login("postgres", "latin")
-    with pytest.raises(MigrationError, match="encoding WIN1252"):
-        migrate(url)
-    code, out, _ = run_command("doctor", env={"TXPLATFORM_DATABASE_URL": url})
+def test_a_database_that_cannot_store_every_character_is_refused(windows: TestDatabase) -> None:
+    with pytest.raises(WrongEncodingError, match="encoding WIN1252"):
+        migrate(windows.owner_url)
+    code, out, _ = run_command("doctor", env={"TXPLATFORM_DATABASE_URL": windows.service_url})
     assert code == 1
-    assert "WIN1252" in out
+    assert "The database cannot be used: the database has the encoding WIN1252" in out
+
+
+def test_processes_on_such_a_database_are_not_ready_and_say_why(windows: TestDatabase) -> None:
+    """They refuse the database as a whole, instead of one message after another."""
+    port = str(free_port())
+    env = {
+        "TXPLATFORM_DATABASE_URL": windows.service_url,
+        "TXPLATFORM_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+        "TXPLATFORM_HEALTH_PORT": port,
+    }
+    with Command("worker", env=env) as worker, running_api(env) as api:
+        worker.wait_ready()
+
+        def parts() -> dict[str, Any] | None:
+            probe = httpx.get(f"http://127.0.0.1:{port}/readyz")
+            found: dict[str, Any] = probe.json()["parts"]
+            said = all("encoding WIN1252" in part["detail"] for part in found.values())
+            return found if probe.status_code == 503 and said else None
+
+        found = wait_until(parts, message="all parts to say why")
+        assert found
+        assert not any(part["ready"] for part in found.values())
+        probe = api.client.get("/readyz")
+        assert probe.status_code == 503
+        assert "encoding WIN1252" in probe.json()["detail"]
+        answer = api.client.post("/v1/process-transaction", json=purchase("t", "acc", 1))
+        assert answer.status_code == 503
 
 
 def test_a_database_of_another_schema_is_refused_with_a_next_step(empty: TestDatabase) -> None:
@@ -138,19 +229,12 @@ def test_the_services_role_owns_nothing_and_can_only_append_to_the_log(
 
 def test_an_owner_that_may_not_create_roles_is_told_what_an_administrator_has_to_execute() -> None:
     """After that, it migrates, once and again."""
-    owner = "CREATE ROLE plain_owner LOGIN; CREATE DATABASE plain OWNER plain_owner"
-    with PostgresServer() as server:
-        template, service = (
-            server.login("postgres", "migrated"),
-            server.login(SERVICE_ROLE, "plain"),
-        )
-        with psycopg.connect(template, autocommit=True) as connection:
-            connection.execute("DROP OWNED BY txplatform_service")
+    with PostgresServer(template=False) as server:
+        url, service = server.login("plain_owner", "plain"), server.login(SERVICE_ROLE, "plain")
         with psycopg.connect(server.login("postgres", "postgres"), autocommit=True) as connection:
-            connection.execute("DROP ROLE txplatform_service")
-            for statement in owner.split("; "):
-                connection.execute(statement)
-            url = server.login("postgres", "plain").replace("postgres@", "plain_owner@")
+            connection.execute("CREATE ROLE plain_owner LOGIN")
+            connection.execute(f"CREATE ROLE {SERVICE_ROLE} LOGIN")
+            connection.execute("CREATE DATABASE plain OWNER plain_owner")
             for _ in range(2):
                 with pytest.raises(MigrationError) as refused:
                     migrate(url, service)
@@ -202,7 +286,7 @@ def test_a_command_on_a_database_without_schema_prints_a_next_step(empty: TestDa
 
 @pytest.mark.parametrize("program", ["txplatform", "txbank"])
 def test_the_version_is_printed(program: str) -> None:
-    assert run_command("--version", env={}, program=program) == (0, f"{program} 0.1.0\n", "")
+    assert run_command("--version", env={}, program=program) == (0, f"{program} 0.2.0\n", "")
 
 
 def test_a_role_without_rights_is_told_what_it_lacks_and_what_to_do(

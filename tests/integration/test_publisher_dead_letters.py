@@ -41,6 +41,7 @@ def test_a_parked_message_is_a_dead_letter_with_the_same_bytes_and_a_reason(
     with publishing(settings):
         wait_until(lambda: len(read_topic(topics, DEAD)) == 2)
     rows = {row.id: row for row in inbox(database)}
+    assert all("simulated" not in each.headers for each in read_topic(topics, DEAD))
     found = {int(each.header("inbound_id")): each for each in read_topic(topics, DEAD)}
     assert found.keys() == rows.keys()
     for inbound_id, dead in found.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -48,21 +48,14 @@ from txplatform.rulebook.store import add_ruleset, start_shadowing
 from txplatform.settings import Settings
 from txplatform.shadow.runner import Shadower
 
-ODD = "Żabka Łódź"
-"""A name with characters that WIN1252 lacks."""
+ODD = "odd"
+"""The name of a header that a database refuses."""
 
 _NO_EVENT = "ALTER TABLE events ADD CONSTRAINT odd CHECK (event_key NOT LIKE '%%bad%%')"
+_NO_HEADER = (
+    "ALTER TABLE inbound_contents ADD CONSTRAINT odd CHECK (headers::text NOT LIKE '%%odd%%')"
+)
 _NO_ROW = "ALTER TABLE inbound_messages ADD CONSTRAINT odd CHECK (business_key NOT LIKE '%%bad%%')"
-
-
-@pytest.fixture
-def windows(postgres: PostgresServer) -> Iterator[TestDatabase]:
-    """A migrated database that is not UTF8: `migrate` refuses it, but a backup can be restored."""
-    source, target = postgres.new_database(), postgres.empty_database(encoding="WIN1252")
-    postgres.copy(source, target)
-    yield target
-    postgres.drop(source)
-    postgres.drop(target)
 
 
 def _message(partition: int, offset: int, payment_id: str, headers: Headers = ()) -> ParsedMessage:
@@ -133,21 +126,22 @@ def test_a_refused_message_can_be_retried_when_the_cause_is_gone(
     assert retry_message(service, parked.id, OPERATOR).status is MessageStatus.WAITING
 
 
-def test_contents_that_the_database_refuses_are_withheld(windows: TestDatabase) -> None:
+def test_contents_that_the_database_refuses_are_withheld(database: TestDatabase) -> None:
     """The message parks with its origin and the reason; the messages around it are applied."""
+    execute(database, _NO_HEADER)
     batch = [
         _message(0, 0, "p-0"),
         _message(0, 1, "p-1", headers=((ODD, b"x"),)),
         _message(0, 2, "p-2"),
     ]
-    with Database(windows.service_url).connect() as connection:
+    with Database(database.service_url).connect() as connection:
         begin(connection, "cluster", [Position(SUBMITTED, 0, "id", 0)])
         _process(connection, batch, {0: (0, 3)})
-        first, parked, last = inbox(windows)
+        first, parked, last = inbox(database)
         assert first.status is last.status is MessageStatus.WAITING
         assert (parked.offset, parked.reason) == (1, "refused_by_database")
         assert (parked.withheld, parked.account_id, parked.business_key) == (True, None, None)
-        assert parked.detail == "PostgreSQL refuses a value: UntranslatableCharacter (22P05)."
+        assert parked.detail == "PostgreSQL refuses a value: CheckViolation (23514)."
         with pytest.raises(ContentsWithheldError):
             retry_message(connection, parked.id, OPERATOR)
         published = ParkedMessages().read(connection, 0)
@@ -159,16 +153,17 @@ def test_contents_that_the_database_refuses_are_withheld(windows: TestDatabase) 
 
 @pytest.mark.long
 def test_i8_the_consumer_goes_on_after_a_header_that_the_database_refuses(
-    windows: TestDatabase, topics: str
+    database: TestDatabase, topics: str
 ) -> None:
-    with consuming(settings_for(windows, topics)) as consumer:
-        before = len(inbox(windows))
+    execute(database, _NO_HEADER)
+    with consuming(settings_for(database, topics)) as consumer:
+        before = len(inbox(database))
         body = json.dumps(payment("p-9", "acc-9")).encode()
         for headers in ([(ODD.encode(), b"x")], []):
             send_bytes(topics, SUBMITTED, b"acc-9", body, headers)
-        wait_until(lambda: len(inbox(windows)) == before + 2, message="both messages")
+        wait_until(lambda: len(inbox(database)) == before + 2, message="both messages")
         wait_until(lambda: consumer.health().ready, message="the consumer to be ready")
-    assert [each.reason for each in inbox(windows)[before:]] == ["refused_by_database", None]
+    assert [each.reason for each in inbox(database)[before:]] == ["refused_by_database", None]
 
 
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])

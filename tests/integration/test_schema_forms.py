@@ -73,6 +73,21 @@ def test_every_text_has_a_longest_length_or_a_form(name: str) -> None:
     assert [place for place, each in texts.items() if not each.keys() & FORMS_OF_TEXT] == []
 
 
+def test_every_list_has_a_longest_length_or_grows_for_ever() -> None:
+    """The size of the body limits the lists of a request."""
+    assert {
+        place
+        for name, schema in components().items()
+        for place, each in within(schema, name)
+        if each.get("type") == "array" and "maxItems" not in each
+    } == {
+        "HoldDays/properties/by_category",
+        "MerchantDeny/properties/merchants",
+        "RuleSetResponse/properties/activations",
+        "TransactionResponse/properties/events",
+    }
+
+
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_nothing_is_always_null(name: str) -> None:
     """Generators make a type of it that does not exist."""
@@ -170,7 +185,7 @@ def test_the_headers_of_a_published_message_are_described(topic: str) -> None:
     sent = {name: (value or b"").decode() for name, value in record.headers}
     properties = headers_of(topic)["properties"]
     assert sorted(headers_of(topic)["required"]) == sorted(sent)
-    assert properties.keys() - sent.keys() == {"tracestate"}  # if the cause had one
+    assert properties.keys() - sent.keys() == {"tracestate", "simulated"}  # not on every message
     assert properties["ce_type"]["const"] == topic
     # The test's events have other ids and traces.
     checked = sent.keys() - {"ce_type", "traceparent", "event_id", "ce_id"}

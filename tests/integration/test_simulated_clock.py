@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import islice, pairwise
+from typing import Any
 
+import httpx
 import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.api import balance, open_account, purchase, running_api
+from harness.commands import opening, payment
+from harness.histories import record
+from harness.inbound import SUBMITTED, Sender, consuming, settings_for, wait_for_messages
 from harness.postgres import PostgresServer, TestDatabase
 from harness.processes import Command, run_command
+from harness.published import publishing, read_topic
 from harness.waiting import wait_until
+from txplatform.api.log_tail import response_class
+from txplatform.api.queries import Queries
+from txplatform.contracts.events import SimulatedEventResponse
+from txplatform.database import Database
 from txplatform.database_clock import DatabaseClock, simulated_time
 from txplatform.demo.simulated_clock import NotSimulatedError, move_clock, simulate_clock
 
@@ -181,3 +193,69 @@ def test_a_restored_backup_stays_simulated(
     postgres.drop(restored)
     assert now is not None
     assert timedelta(days=5) <= now - FIRST < timedelta(days=5) + WITHIN
+
+
+def streamed(client: httpx.Client, count: int) -> list[dict[str, Any]]:
+    """Return the first events of the stream."""
+    with client.stream("GET", "/v1/events/stream") as stream:
+        lines = (line for line in stream.iter_lines() if line.startswith("data: "))
+        return [json.loads(line.removeprefix("data: ")) for line in islice(lines, count)]
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+def test_only_the_demos_events_say_that_their_times_are_simulated(
+    database: TestDatabase, service_env: dict[str, str], *, simulated: bool
+) -> None:
+    """Elsewhere they have no such member, and the command prints nothing about it."""
+    if simulated:
+        simulate_clock(database.owner_url, FIRST)
+    with running_api(service_env) as api:
+        open_account(api.client, "acc", 1000)
+        api.client.post("/v1/process-transaction", json=purchase("t", "acc", 100))
+        pages = [
+            api.client.get(path).json()["items"]
+            for path in ("/v1/events", "/v1/accounts/acc/events")
+        ]
+        pages.append(streamed(api.client, 2))
+    _, out, err = run_command("events", "--account", "acc", "--json", env=service_env)
+    pages.append([*map(json.loads, out.splitlines())])
+    for page in pages:
+        assert [each.get("simulated") for each in page] == [True if simulated else None] * 2, err
+        assert all(("simulated" in each) == simulated for each in page)
+    _, out, err = run_command("events", "--account", "acc", env=service_env)
+    assert "version" in out, err
+    assert ("it is 2017-03-31 12:0" in out) == simulated
+    assert ("simulated" in out) == simulated
+
+
+@pytest.mark.usefixtures("owner")
+def test_the_first_request_of_a_process_measures_the_clock_itself(database: TestDatabase) -> None:
+    """No event is taken for one with real times, even if nothing has measured the clock yet."""
+    queries = Queries(Database(database.service_url))
+    queries.start()
+    try:
+        model = asyncio.run(response_class(DatabaseClock(), queries))
+    finally:
+        queries.stop()
+    assert model is SimulatedEventResponse
+
+
+@pytest.mark.usefixtures("owner")
+def test_the_demos_dead_letters_say_that_their_times_are_simulated(
+    database: TestDatabase, topics: str
+) -> None:
+    """One is parked, and one is the rejection of a payment that waited."""
+    settings = settings_for(database, topics)
+    sender = Sender(topics)
+    sender.send_raw(SUBMITTED, b"acc-1", b"not json")
+    sender.flush()
+    with consuming(settings):
+        wait_for_messages(database, 1)
+    with settings.service_database.connect() as connection:
+        record(connection, [payment("acc-2", "p-1", 100, "EUR")])
+        record(connection, [opening("acc-2")])
+    with publishing(settings):
+        wait_until(lambda: len(read_topic(topics, f"{SUBMITTED}.dlq")) == 2)
+    dead = read_topic(topics, f"{SUBMITTED}.dlq")
+    assert {each.header("dlq_reason") for each in dead} == {"not_json", "currency_mismatch"}
+    assert [each.header("simulated") for each in dead] == ["true", "true"]

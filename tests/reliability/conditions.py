@@ -57,6 +57,23 @@ class Conditions:
         return again == first
 
 
+def migrate_as_owner(env: dict[str, str], database: TestDatabase) -> None:
+    """Run `txplatform migrate` as the owner of the database, with both URLs."""
+    owner = {"TXPLATFORM_MIGRATION_DATABASE_URL": database.owner_url}
+    code, _, errors = run_command("migrate", env={**env, **owner})
+    assert code == 0, errors
+
+
+class DocumentedRoles(Conditions):
+    """An installation whose owner may not create roles, as docs/operations.md sets it up."""
+
+    def database(self, postgres: PostgresServer) -> TestDatabase:
+        return postgres.documented_database()
+
+    def migrate(self, env: dict[str, str], database: TestDatabase) -> None:
+        migrate_as_owner(env, database)
+
+
 class VersionBefore(Conditions):
     """An installation of the version before.
 
@@ -86,9 +103,7 @@ class VersionBefore(Conditions):
         return postgres.empty_database()
 
     def migrate(self, env: dict[str, str], database: TestDatabase) -> None:
-        owner = {"TXPLATFORM_MIGRATION_DATABASE_URL": database.owner_url}
-        code, _, errors = run_command("migrate", env={**env, **owner})
-        assert code == 0, errors
+        migrate_as_owner(env, database)
 
     def create_key(self, env: dict[str, str]) -> str:
         scopes = (word for scope in ALL_SCOPES for word in ("--scope", scope))

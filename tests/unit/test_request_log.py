@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from time import perf_counter
 
 import pytest
@@ -94,10 +95,32 @@ def test_many_refusals_are_counted_and_not_logged() -> None:
                 log.responded("GET", "/v1/x", 200, perf_counter() - 0.6, TRACE, None)
     refused = [line for line in lines if line["event"] == "request refused"]
     assert len(refused) == 60 + MAX_LINES_PER_S + 60
-    counted = [line for line in lines if line["event"] == "more requests refused or failed"]
+    counted = [line for line in lines if line["event"] == "more requests refused"]
     assert [line["requests"] for line in counted] == [20]
     assert sum(line["event"] == "request was slow" for line in lines) == 4 * 60
     (problems,) = (each for each in log.collect() if each.name == "txplatform_http_problems")
     assert [(each.labels, each.value) for each in problems.samples] == [
         ({"problem": "unauthenticated"}, 240)
     ]
+
+
+def test_refusals_use_up_no_line_of_a_failure() -> None:
+    """The ids of failures lead to the log, whatever another client does."""
+    now = [7.0]
+    log = RequestLog(slow_ms=500, clock=lambda: now[0])
+    with capture_logs() as lines:
+        for _ in range(MAX_LINES_PER_S + 5):
+            for status in (404, 422, 503):
+                log.responded("GET", "/v1/x", status, perf_counter(), TRACE, None)
+        now[0] = 8.0
+        log.responded("GET", "/v1/x", 404, perf_counter(), TRACE, None)
+    written = Counter(line["event"] for line in lines)
+    assert written["request failed"] == MAX_LINES_PER_S
+    assert written["request refused"] == MAX_LINES_PER_S + 1
+    counted = {
+        line["event"]: line["requests"] for line in lines if line["event"].startswith("more")
+    }
+    assert counted == {
+        "more requests failed": 5,
+        "more requests refused": MAX_LINES_PER_S + 10,
+    }

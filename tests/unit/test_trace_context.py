@@ -65,6 +65,9 @@ def test_a_trace_that_cannot_be_read_begins_anew_without_a_state(given: str | No
         (",".join(f"k{number}=1" for number in range(33)), ""),
         ("a=" + "x" * 250 + ",b=" + "x" * 256 + ",c=1", ""),
         ("a=4111 1111 1111 1111", ""),
+        # A pattern for the whole list would try all ways to share out the blanks.
+        (("a=b" + " " * 12 + ",") * 30 + "A", ""),
+        (("," + " " * 15) * 30 + "A", ""),
     ],
 )
 def test_a_state_is_kept_or_dropped_as_a_whole(state: str, kept: str | None) -> None:

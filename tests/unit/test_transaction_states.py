@@ -268,6 +268,23 @@ def test_a_clearing_of_the_whole_hold_has_no_flag() -> None:
         assert _remarks(stream.ask(clearing)) == said
 
 
+@pytest.mark.parametrize(
+    ("commands", "state"),
+    [
+        ([purchase(ACCOUNT, "t", 0)], TransactionState.CLEARED),  # an account verification
+        ([Clearing("c", ACCOUNT, T, 1, "USD", final=False)], TransactionState.UNAUTHORIZED),
+        (
+            [purchase(ACCOUNT, "t", HELD), Clearing("c", ACCOUNT, T, 1, "USD")],
+            TransactionState.CLEARED,
+        ),
+    ],
+)
+def test_the_smallest_amounts_settle_a_transaction_like_any_other(
+    commands: list[Command], state: TransactionState
+) -> None:
+    assert _transaction(_opened(*commands)).state is state
+
+
 def test_a_clearing_after_one_of_the_whole_hold_is_flagged() -> None:
     """The later clearing is flagged although it is smaller than the authorized amount."""
     stream = _opened(

@@ -59,7 +59,7 @@ class InvalidField(BaseModel):
 class ProblemDetails(BaseModel):
     """The body of every error (RFC 9457)."""
 
-    type: str = Field(description="The stable name of the problem type, to branch on.")
+    type: str = Field(description="The problem type, to branch on: `/problems/` and its name.")
     title: str
     status: int
     detail: str = Field(description="The fault and its cause.")
@@ -177,7 +177,7 @@ def _response(
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     details = ProblemDetails(
-        type=type_.type,
+        type=f"/problems/{type_.type}",
         title=type_.title,
         status=type_.status,
         detail=" ".join(part for part in (error.what, error.why) if part),

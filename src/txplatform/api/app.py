@@ -27,10 +27,10 @@ from txplatform.api import (
     transactions,
 )
 from txplatform.api.documents import documents_router
-from txplatform.api.exception_handlers import handle_errors_as_problems
+from txplatform.api.exception_handlers import handle_errors_as_problems, send_problem
 from txplatform.api.head_requests import HeadRequests
 from txplatform.api.openapi import Endpoint, describe
-from txplatform.api.problems import NO_STORE, problem_response, stopping_problem
+from txplatform.api.problems import NO_STORE, stopping_problem
 from txplatform.api.request_log import CLIENT_LEFT, NO_ROUTE, RequestLog
 from txplatform.api.services import Services
 from txplatform.api.strangers import RefuseStrangers
@@ -98,7 +98,7 @@ class Api:
                 raise
             if not exchange.responded:
                 # The server no longer waits for open requests, and would respond with 500.
-                await _give_up(scope, send_noted)
+                await send_problem(stopping_problem(scope["method"]), scope, send_noted)
         except Exception:
             if not exchange.responded:
                 exchange.log(500)  # which the server then sends
@@ -153,15 +153,6 @@ class _Exchange:
 def _template(scope: Scope) -> str:
     route = scope.get("route")
     return NO_ROUTE if route is None else str(route.path)
-
-
-async def _give_up(scope: Scope, send: Send) -> None:
-    """Respond to a request that cannot be finished before the process stops."""
-    problem = stopping_problem(scope["method"])
-    scope["state"]["problem"] = problem.type.type
-    status, headers, body = problem_response(problem, correlation_id(scope["state"]["traceparent"]))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
 
 
 def assemble_api(services: Services) -> Api:

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from txplatform.api.openapi import CONTACT, LICENSE
 from txplatform.contracts import response_fields as out
-from txplatform.contracts.cloudevents import SOURCE
+from txplatform.contracts.cloudevents import SOURCE, STRUCTURED_CONTENT_TYPE
 from txplatform.contracts.json_schemas import JsonSchema, complete
 from txplatform.contracts.messages import INBOUND
 from txplatform.inbox.message import REFUSED_BY_DATABASE
@@ -139,12 +139,22 @@ def _positions() -> dict[str, JsonSchema]:
     }
 
 
+def _simulated() -> dict[str, JsonSchema]:
+    description = "Only from the database of `txplatform demo`, whose events have simulated times."
+    return {"simulated": _constant("true", description)}
+
+
 def _inbound_headers(topic: str) -> JsonSchema:
     """Return the schema of the headers in binary mode; the other modes need none."""
     return _headers(
         {},
         {
             **_cloudevent(topic),
+            "content-type": {
+                "type": "string",
+                "enum": ["application/json", STRUCTURED_CONTENT_TYPE],
+                "description": "The media type of the body; the second one is structured mode.",
+            },
             "ce_id": _of(out.Text) | {"description": "An id, which is not used."},
             "ce_source": _of(out.Text) | {"description": "The sender, which is not used."},
             "ce_time": _of(out.Time) | {"description": "A time, which is not used."},
@@ -164,7 +174,7 @@ def _outbound_headers(topic: str) -> JsonSchema:
             "ce_time": _of(out.Time) | {"description": "The time of the decision."},
             **_positions(),
         },
-        _tracestate(),
+        {**_tracestate(), **_simulated()},
     )
 
 
@@ -190,5 +200,6 @@ def _dead_letter_headers(topic: str) -> JsonSchema:
                 name: schema | {"description": of_rejections + schema["description"]}
                 for name, schema in _positions().items()
             },
+            **_simulated(),
         },
     )

@@ -71,6 +71,7 @@ _log = logger("api")
     responses=documented(
         ProblemType.NOT_JSON,
         ProblemType.BODY_TOO_LARGE,
+        ProblemType.REQUEST_TIMEOUT,
         ProblemType.UNSUPPORTED_MEDIA_TYPE,
         ProblemType.OVERLOADED,
     ),

@@ -26,6 +26,7 @@ from txplatform.api.http_protocol import HttpProtocol, Phase
 from txplatform.api.known_heads import KnownHead, KnownHeads
 from txplatform.api.problems import problem_response, stopping_problem
 from txplatform.api.process_transaction import (
+    ADMITTED,
     PATH,
     ProcessTransaction,
     decision_written,
@@ -123,6 +124,12 @@ class PurchaseProtocol(HttpProtocol):
                 self._heads.learn(self._received, KnownHead(len(cycle.body), self._credentials))
             self._decide(cycle)
 
+    def refused_request(self) -> tuple[str, str, str | None]:
+        """Return method, route and key id of a purchase whose body did not come."""
+        if self._receiving is None:
+            return super().refused_request()
+        return "POST", PATH, self._receiving.key.id
+
     def shutdown(self) -> None:
         """Close the connection after the current response. A missing body may time out."""
         if self._receiving is not None:
@@ -141,6 +148,7 @@ class PurchaseProtocol(HttpProtocol):
         if key is None:
             return False
         self._unset_keepalive_if_required()
+        self._requests += 1
         trace = TraceContext(new_traceparent())
         cycle = _Cycle(key, trace, True, self._unused_event, body=body, more_body=False)
         self.cycle = cycle  # type: ignore[assignment]  # has what uvicorn uses
@@ -166,6 +174,7 @@ class PurchaseProtocol(HttpProtocol):
         self._receiving = None
         self.cycle = None  # type: ignore[assignment]  # as before the request
         super().begin_request()
+        self.scope["state"][ADMITTED] = cycle.key
         super().on_body(bytes(cycle.body))
 
     def _decide(self, cycle: _Cycle) -> None:

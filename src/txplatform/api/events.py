@@ -1,7 +1,7 @@
 """The event log over HTTP: an account's events, and the whole log in pages or as a stream."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from functools import partial
 from typing import Annotated, Any
 
@@ -23,7 +23,7 @@ from txplatform.api.lists import (
     documented_list,
     read_opened_account,
 )
-from txplatform.api.log_tail import log_query
+from txplatform.api.log_tail import log_query, response_class
 from txplatform.api.problems import ProblemError
 from txplatform.api.rate_limits import StreamLimits
 from txplatform.api.responses import json_response
@@ -51,10 +51,10 @@ _LOG = Cursors("events")
 Limit = Annotated[int, Query(ge=1, le=MAX_EVENTS, description="The maximum page size.")]
 
 
-def event_response(logged: LoggedEvent) -> EventResponse:
+def event_response(logged: LoggedEvent, model: type[EventResponse]) -> EventResponse:
     """Convert an event from the log to its API model."""
     event = logged.event
-    return EventResponse(
+    return model(
         _LOG.write(logged.position),
         event.event_id,
         event.TOPIC,
@@ -69,7 +69,7 @@ def event_response(logged: LoggedEvent) -> EventResponse:
     )
 
 
-_EVENT = event_response(LoggedEvent(4711, examples.AT, examples.APPROVED))
+_EVENT = event_response(LoggedEvent(4711, examples.AT, examples.APPROVED), EventResponse)
 EXAMPLES = (EventsResponse([_EVENT], _EVENT.cursor),)
 
 
@@ -97,7 +97,7 @@ async def read_account_events(
         partial(read_stream, stream=stream, after=version, limit=limit)
     )
     last = events[-1].event.originator_version if events else version
-    return json_response(EventsResponse([*map(event_response, events)], cursors.write(last)))
+    return json_response(EventsResponse(await _responses(services, events), cursors.write(last)))
 
 
 @router.get("/events", response_model=EventsResponse, responses=documented_list())
@@ -115,7 +115,12 @@ async def read_events(
     (position,) = _LOG.read(cursor, 0)
     events = await services.queries.run(log_query(key.accounts, position, limit))
     last = events[-1].position if events else position
-    return json_response(EventsResponse([*map(event_response, events)], _LOG.write(last)))
+    return json_response(EventsResponse(await _responses(services, events), _LOG.write(last)))
+
+
+async def _responses(services: Services, events: Iterable[LoggedEvent]) -> list[EventResponse]:
+    model = await response_class(services.decider.clock, services.queries)
+    return [event_response(each, model) for each in events]
 
 
 @router.get(
@@ -202,9 +207,9 @@ async def _messages(
         await asyncio.sleep(_POLL_S - loop.time() % _POLL_S)
 
 
-def stream_message(logged: LoggedEvent) -> bytes:
+def stream_message(logged: LoggedEvent, model: type[EventResponse]) -> bytes:
     """Return an event as a message of the stream."""
-    item = event_response(logged)
+    item = event_response(logged, model)
     return b"id: %b\nevent: %b\ndata: %b\n\n" % (
         item.cursor.encode(),
         item.type.encode(),

@@ -10,6 +10,7 @@ from psycopg.errors import InsufficientPrivilege, UndefinedColumn, UndefinedFunc
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope, Send
 
 from txplatform.api.body import ClientLeftError
 from txplatform.api.problems import ProblemError, problem_response, retry_later
@@ -105,6 +106,15 @@ def reported_problem(error: Exception, traceparent: str) -> ProblemError:
             "unexpected error", correlation_id=correlation_id(traceparent), exc_info=error
         )
     return problem
+
+
+async def send_problem(problem: ProblemError, scope: Scope, send: Send) -> None:
+    """Send a problem as the response to an ASGI request, and note it for the log line."""
+    problem.note(scope["state"])
+    trace = correlation_id(scope["state"]["traceparent"])
+    status, headers, body = problem_response(problem, trace)
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 def problem_of(error: Exception) -> ProblemError:  # noqa: C901, PLR0911, PLR0912  # one return for each kind

@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class HeadRequests:
-    """An application that knows GET only, and with this also HEAD.
+    """Middleware that serves HEAD by the application's GET, and drops the body.
 
     The headers are those of GET, `Content-Length` included. Once the response has begun, the
     application learns that the client has left, so that a stream ends.
@@ -28,12 +28,12 @@ class HeadRequests:
 
         async def send_head(message: Message) -> None:
             if message["type"] == "http.response.start":
+                if "route" in as_get:
+                    scope["route"] = as_get["route"]  # for the log and the trace
                 await send(message)
                 started.set()
 
         as_get = {**scope, "method": "GET"}
         await self.app(as_get, receive_nothing, send_head)
-        if "route" in as_get:
-            scope["route"] = as_get["route"]  # for the log and the trace
         if started.is_set():
             await send({"type": "http.response.body", "body": b""})

@@ -12,7 +12,11 @@ from typing import Any
 
 import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from txplatform.api.connection_limits import (
     MAX_FRAMING_BYTES,
@@ -21,6 +25,7 @@ from txplatform.api.connection_limits import (
     ConnectionLimits,
     Waiting,
 )
+from txplatform.api.exception_handlers import reported_problem
 from txplatform.api.problems import ProblemError, problem_response, retry_later
 from txplatform.api.request_heads import check_head, head_too_large, parser_problem
 from txplatform.api.request_log import NO_ROUTE, RequestLog
@@ -116,7 +121,10 @@ class HttpProtocol(HttpToolsProtocol):
         """Pipelined requests that are parsed when the pipeline is shorter."""
         self._refusal: ProblemError | None = None
         """The last response of the connection, if it has to wait for the responses before it."""
+        self._refusal_trace = new_traceparent()
         self._client_ended = False
+        self._running: RequestResponseCycle | None = None
+        """The request that the ASGI application handles; others may be read already."""
         self._watched: object = None
         self._unchanged_s = 0.0
 
@@ -136,8 +144,12 @@ class HttpProtocol(HttpToolsProtocol):
             )
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Note that the connection has ended."""
+        """Let the request that runs, and those behind it, end: uvicorn knows the newest only."""
         self._request_log.connections -= 1
+        for cycle in (self._running, *(waiting for waiting, _ in self.pipeline)):
+            if cycle is not None:
+                cycle.disconnected = True
+                cycle.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -178,6 +190,8 @@ class HttpProtocol(HttpToolsProtocol):
         """Give the request to the ASGI application, or queue it behind the requests before it."""
         super().on_headers_complete()
         self.cycle.transport = self._client_transport  # type: ignore[assignment]
+        if not self.pipeline:
+            self._running = self.cycle
 
     def on_body(self, body: bytes) -> None:
         """Receive a part of a body."""
@@ -193,6 +207,7 @@ class HttpProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Go on with the next request that was read."""
         last = not self.pipeline
+        self._running = None if last else self.pipeline[-1][0]
         super().on_response_complete()
         if self._refusal is not None and last and not self.transport.is_closing():
             self._write_refusal(self._refusal)
@@ -225,8 +240,7 @@ class HttpProtocol(HttpToolsProtocol):
             return None if self.flow.read_paused else _READ_IN[self._phase], None
         if self.cycle is not None and not self.cycle.response_complete:
             return None, None
-        timer = self.timeout_keep_alive_task
-        return (Waiting.NEXT_REQUEST if timer else Waiting.FIRST_BYTE), id(timer)
+        return (Waiting.NEXT_REQUEST if self.timeout_keep_alive_task else Waiting.FIRST_BYTE), None
 
     def _parse(self, data: bytes) -> None:
         for at in range(0, len(data), _PARSED_AT_ONCE):
@@ -247,7 +261,8 @@ class HttpProtocol(HttpToolsProtocol):
             self._parse(data)
             if not self.flow.held and not self.pipeline:
                 self.flow.resume_reading()
-            if self._client_ended and not self._unparsed and not self._ends_after_response():
+            ended = self._client_ended and not self._unparsed and self._refusal is None
+            if ended and not self._ends_after_response():
                 self.transport.close()
 
     def _parse_part(self, data: bytes) -> None:
@@ -257,7 +272,7 @@ class HttpProtocol(HttpToolsProtocol):
             try:
                 self.parser.feed_data(data)
             except httptools.HttpParserError as error:
-                self._refuse(parser_problem(error))
+                self._refuse(self._problem_of(error))
                 return
             except httptools.HttpParserUpgrade as upgrade:
                 if self.parser.get_method() == b"CONNECT":
@@ -290,6 +305,12 @@ class HttpProtocol(HttpToolsProtocol):
                         "Send the body without them.",
                     )
                 )
+
+    def _problem_of(self, error: httptools.HttpParserError) -> ProblemError:
+        try:
+            return parser_problem(error)
+        except Exception as defect:  # noqa: BLE001  # every request gets a response
+            return reported_problem(defect, self._refusal_trace)
 
     def _head_without_upgrade(self) -> bytes:
         """Return the head of the request that offers an upgrade, for a new parser."""
@@ -337,7 +358,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._write_refusal(problem)
 
     def _write_refusal(self, problem: ProblemError) -> None:
-        trace, logged = new_traceparent(), False
+        trace, logged = self._refusal_trace, False
         if self._phase is Phase.BODY and self.cycle is not None:
             state = getattr(self.cycle, "scope", {}).get("state", {})
             if "traceparent" in state:  # the application logs the request
@@ -351,9 +372,14 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport.write(b"%b%b\r\n%b" % (STATUS_LINE[status], head, body))
         self.transport.close()
         if not logged:
+            method, route, key_id = self.refused_request()
             self._request_log.responded(
-                NO_ROUTE, NO_ROUTE, status, perf_counter(), trace, None, problem.type.type
+                method, route, status, perf_counter(), trace, key_id, problem.type.type
             )
+
+    def refused_request(self) -> tuple[str, str, str | None]:
+        """Return method, route and key id of a request that is refused before it was handled."""
+        return NO_ROUTE, NO_ROUTE, None
 
 
 def _too_slow(waiting: Waiting, limit_s: float) -> ProblemError:

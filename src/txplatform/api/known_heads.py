@@ -39,8 +39,8 @@ class KnownHeads:
 
     def learn(self, data: bytes, known: KnownHead) -> None:
         """Remember the head of a request that was parsed; `data` may have other requests too."""
-        head, _, body = data.partition(_END)
-        if len(body) != known.body_length:  # the data are not exactly this request
+        head, end, body = data.partition(_END)
+        if not end or len(body) != known.body_length:  # the data are not exactly this request
             return
         if len(self._heads) == _MAX_HEADS:
             del self._heads[next(iter(self._heads))]

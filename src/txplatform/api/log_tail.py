@@ -8,6 +8,8 @@ from typing import NamedTuple
 import psycopg
 
 from txplatform.api.queries import Queries
+from txplatform.contracts.events import EventResponse, SimulatedEventResponse
+from txplatform.database_clock import DatabaseClock
 from txplatform.domain.ids import AccountId, account_stream
 from txplatform.eventstore.log import read_log, read_log_of_streams
 from txplatform.eventstore.statements import LoggedEvent
@@ -29,8 +31,14 @@ class StreamedEvents(NamedTuple):
 class LogTail:
     """Reads events after a position, once for all streams that ask at the same time."""
 
-    def __init__(self, queries: Queries, encode: Callable[[LoggedEvent], bytes]) -> None:
+    def __init__(
+        self,
+        queries: Queries,
+        clock: DatabaseClock,
+        encode: Callable[[LoggedEvent, type[EventResponse]], bytes],
+    ) -> None:
         self._queries = queries
+        self._clock = clock
         self._encode = encode
         self._reading: dict[_Place, asyncio.Task[StreamedEvents]] = {}
 
@@ -44,6 +52,7 @@ class LogTail:
         task = self._reading.get(place)
         if task is None:
             task = asyncio.create_task(self._read(place))
+            task.add_done_callback(_note_end)
             self._reading[place] = task
         return await asyncio.shield(task)
 
@@ -51,10 +60,29 @@ class LogTail:
         after, accounts = place
         try:
             events = await self._queries.run(log_query(accounts, after, _BATCH))
+            model = await response_class(self._clock, self._queries)
         finally:
             del self._reading[place]
         position = events[-1].position if events else after
-        return StreamedEvents(position, [*map(self._encode, events)])
+        return StreamedEvents(position, [self._encode(each, model) for each in events])
+
+
+async def response_class(clock: DatabaseClock, queries: Queries) -> type[EventResponse]:
+    """Return the API model of this database's events.
+
+    The process measures its clock all the time, so only the first requests may have to wait for it.
+
+    Raises:
+        StoreUnavailableError: The database is unavailable, or did not respond in time.
+    """
+    if clock.simulated is None:
+        await queries.run(clock.measure)
+    return SimulatedEventResponse if clock.simulated else EventResponse
+
+
+def _note_end(task: asyncio.Task[StreamedEvents]) -> None:
+    if not task.cancelled():
+        task.exception()  # else asyncio reports it if all of its streams have ended
 
 
 def log_query(

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from txplatform.api.problems import MAX_RETRY_AFTER_S
 from txplatform.contracts.problems import MEDIA_TYPE, ProblemDetails, ProblemType
 
 Responses = dict[int | str, dict[str, Any]]
@@ -26,7 +27,9 @@ MONEY_PROBLEMS = (ProblemType.CURRENCY_MISMATCH, ProblemType.BALANCE_OUT_OF_RANG
 
 
 def _retry_after(description: str) -> dict[str, Any]:
-    return documented_header("Retry-After", description, type="integer", minimum=1, maximum=3600)
+    return documented_header(
+        "Retry-After", description, type="integer", minimum=1, maximum=MAX_RETRY_AFTER_S
+    )
 
 
 _HEADERS = {

@@ -15,6 +15,7 @@ from txplatform.contracts.problems import (
 from txplatform.errors import TxPlatformError
 
 RETRY_AFTER_S = 1
+MAX_RETRY_AFTER_S = 3600
 NO_STORE = (b"cache-control", b"no-store")
 """The header of responses that may have money in them, and of all problems."""
 

@@ -20,10 +20,10 @@ from txplatform.api.authentication import Authenticator, require_account, requir
 from txplatform.api.body import ClientLeftError, read_body, require_json
 from txplatform.api.dependencies import requires
 from txplatform.api.dry_run import asks_for_dry_run, decide_without_recording
-from txplatform.api.exception_handlers import reported_problem
+from txplatform.api.exception_handlers import reported_problem, send_problem
 from txplatform.api.idempotency_key import check_idempotency_key
 from txplatform.api.openapi_entries import REPLAYED, documented_command
-from txplatform.api.problems import NO_STORE, ProblemError, WrittenResponse, problem_response
+from txplatform.api.problems import NO_STORE, ProblemError, WrittenResponse
 from txplatform.api.queries import Queries
 from txplatform.api_keys import ApiKey, Scope
 from txplatform.contracts.decision import (
@@ -50,6 +50,8 @@ router = APIRouter(tags=["transactions"])
 EXAMPLES = (decision_response(examples.APPROVED), dry_run_response(examples.APPROVED))
 
 PATH = "/v1/process-transaction"
+ADMITTED = "admitted"
+"""The state of a request that was counted already: its API key."""
 _SCOPE = Scope.TRANSACTIONS_WRITE
 
 _encode = msgspec.json.Encoder().encode
@@ -91,7 +93,7 @@ class ProcessTransaction:
                     "Send a POST request.",
                     headers={"Allow": "POST"},
                 )
-            key = await self._authenticator.admit(headers.authorization)
+            key = state.get(ADMITTED) or await self._authenticator.admit(headers.authorization)
             state["key_id"] = key.id
             require_scope(key, _SCOPE)
             if headers.content_type not in _JSON or headers.content_encoding is not None:
@@ -113,9 +115,8 @@ class ProcessTransaction:
         except ClientLeftError:
             return
         except Exception as error:  # noqa: BLE001  # every request gets a response
-            problem = reported_problem(error, trace)
-            problem.note(state)
-            written = problem_response(problem, correlation_id(trace))
+            await send_problem(reported_problem(error, trace), scope, send)
+            return
         status, response_headers, response = written
         await send({"type": "http.response.start", "status": status, "headers": response_headers})
         await send({"type": "http.response.body", "body": response})

@@ -10,7 +10,7 @@ from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from txplatform.api.problems import retry_later
+from txplatform.api.problems import MAX_RETRY_AFTER_S, retry_later
 from txplatform.contracts.problems import ProblemType
 
 _STREAM_RETRY_S = 5
@@ -19,7 +19,7 @@ _STREAM_RETRY_S = 5
 class KeyRates:
     """The requests that each key may send now: a token bucket per key.
 
-    Each process counts on its own, so a key may send as many requests to each of them.
+    Each process counts separately, so N processes allow N times the rate.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class KeyRates:
         self._burst = float(burst or max(1, math.ceil(per_second or 1)))
         self._clock = clock
         self._buckets: dict[str, tuple[float, float]] = {}
-        """By key: the requests that it may send, and the time when that was so."""
+        """By key id: the requests that it may send, and when they were counted."""
 
     def take(self, key_id: str) -> float:
         """Count a request. Return 0 if the key may send it, otherwise the seconds to wait."""
@@ -56,12 +56,14 @@ class KeyRates:
         """
         wait_s = self.take(key_id)
         if wait_s:
-            raise retry_later(
+            problem = retry_later(
                 ProblemType.RATE_LIMITED,
                 f"The key {key_id} may send {self._per_second:g} requests a second.",
                 "Retry after the time in Retry-After with the same ids; nothing was recorded.",
-                math.ceil(wait_s),
+                min(math.ceil(wait_s), MAX_RETRY_AFTER_S),
             )
+            problem.logged = {"key_id": key_id}
+            raise problem
 
 
 class StreamLimits(Collector):

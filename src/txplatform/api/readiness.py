@@ -137,14 +137,11 @@ def _missing_of_schema(connection: psycopg.Connection) -> str:
     row = connection.execute(
         "SELECT current_setting('transaction_read_only')::boolean,"
         " has_table_privilege('events', 'SELECT')"
-        " AND bool_and(has_function_privilege(oid, 'EXECUTE')),"
-        " current_setting('server_encoding')"
+        " AND bool_and(has_function_privilege(oid, 'EXECUTE'))"
         " FROM pg_proc WHERE proname = 'append_events'"
     ).fetchone()
     assert row is not None
-    read_only, may_append, encoding = row
-    if encoding != "UTF8":
-        return f"The database has the encoding {encoding}; use one with UTF8."
+    read_only, may_append = row
     if read_only:
         connection.close()  # the session would stay read-only after the database becomes writable
         return (

@@ -58,9 +58,19 @@ def head_too_large(size: int, url: bytes, headers: Sequence[object]) -> ProblemE
 
 
 def parser_problem(error: httptools.HttpParserError) -> ProblemError:
-    """Return the problem for bytes that the parser does not accept."""
-    if isinstance(error.__context__, HeadRefusedError):
-        return error.__context__.problem
+    """Return the problem for bytes that the parser does not accept.
+
+    Raises:
+        Exception: A callback of the parser has a defect: what it raised.
+    """
+    if isinstance(error, httptools.HttpParserCallbackError):
+        match error.__context__:
+            case HeadRefusedError(problem=problem):
+                return problem
+            case httptools.HttpParserInvalidURLError() | UnicodeDecodeError():
+                return invalid_http("The request target is not a valid URL.")
+            case Exception() as defect:
+                raise defect
     if isinstance(error, httptools.HttpParserInvalidMethodError):
         return ProblemError(
             ProblemType.NOT_IMPLEMENTED,

@@ -12,7 +12,6 @@ from itertools import accumulate
 from logging import DEBUG
 from operator import add
 from time import perf_counter
-from typing import NamedTuple
 
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -24,7 +23,7 @@ NO_ROUTE = "-"
 """The route of a request that matches none, and the method of one that cannot be parsed."""
 
 MAX_LINES_PER_S = 100
-"""The number of lines about refused and failed requests in a second; others are counted."""
+"""The most lines about refused requests in a second, and about failed ones; others are counted."""
 
 CLIENT_LEFT = 499
 """The status of a request whose client left before the response, as nginx logs it."""
@@ -37,13 +36,6 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"
 
 _BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _TOTALS = len(_BOUNDS_S) + 2
-
-
-class _Refusals(NamedTuple):
-    """The requests that were refused or failed in a second."""
-
-    second: int
-    requests: int
 
 
 class RequestLog(Collector):
@@ -62,7 +54,9 @@ class RequestLog(Collector):
         self.connections = 0
         self._problems: Counter[str] = Counter()
         self._clock = clock
-        self._refusals = _Refusals(0, 0)
+        self._second = 0
+        self._in_second: Counter[str] = Counter()
+        """The requests of this second that were refused, and those that failed."""
         self._slow_s = slow_ms / 1000
         self._log = logger("http")
         self._logs_all = self._log.is_enabled_for(DEBUG)
@@ -121,13 +115,15 @@ class RequestLog(Collector):
         optional: Mapping[str, str | None],
     ) -> None:
         method, route, status = key
-        if status >= HTTPStatus.BAD_REQUEST and route not in QUIET_ROUTES and self._are_many():
-            return
         if route in QUIET_ROUTES:
             write, what = self._log.debug, "request served"
         elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            if self._are_many("failed"):
+                return
             write, what = self._log.error, "request failed"
         elif status >= HTTPStatus.BAD_REQUEST:
+            if self._are_many("refused"):
+                return
             write, what = self._log.warning, "request refused"
         elif seconds >= self._slow_s:
             write, what = self._log.warning, "request was slow"
@@ -143,20 +139,22 @@ class RequestLog(Collector):
             **{name: value for name, value in optional.items() if value is not None},
         )
 
-    def _are_many(self) -> bool:
+    def _are_many(self, kind: str) -> bool:
         """Count a refused or failed request; return whether its second has enough lines.
 
-        A stranger must not fill the disk with them.
+        A stranger must not fill the disk with lines. Refusals do not use up the lines of failures,
+        which callers are asked to look up by their ids.
         """
         second = int(self._clock())
-        before = self._refusals
-        if second != before.second:
-            if before.requests > MAX_LINES_PER_S:
-                left_out = before.requests - MAX_LINES_PER_S
-                self._log.warning("more requests refused or failed", requests=left_out)
-            before = _Refusals(second, 0)
-        self._refusals = _Refusals(second, before.requests + 1)
-        return before.requests >= MAX_LINES_PER_S
+        if second != self._second:
+            for each, requests in self._in_second.items():
+                if requests > MAX_LINES_PER_S:
+                    left_out = requests - MAX_LINES_PER_S
+                    self._log.warning(f"more requests {each}", requests=left_out)
+            self._second = second
+            self._in_second.clear()
+        self._in_second[kind] += 1
+        return self._in_second[kind] > MAX_LINES_PER_S
 
     def collect(self) -> Iterable[Metric]:
         """Return the metrics as Prometheus families."""

@@ -3,10 +3,7 @@
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from txplatform.api.authentication import Authenticator, authorization_header
-from txplatform.api.exception_handlers import problem_of
-from txplatform.api.problems import ProblemError, problem_response
-from txplatform.decisions.errors import StoreUnavailableError
-from txplatform.telemetry import correlation_id
+from txplatform.api.exception_handlers import reported_problem, send_problem
 
 
 class RefuseStrangers:
@@ -21,12 +18,8 @@ class RefuseStrangers:
         if scope["type"] == "http" and scope["path"].startswith("/v1/"):
             try:
                 await self._authenticator.authenticate(authorization_header(scope["headers"]))
-            except (ProblemError, StoreUnavailableError) as error:
-                problem, state = problem_of(error), scope["state"]
-                problem.note(state)
-                trace = correlation_id(state["traceparent"])
-                status, headers, body = problem_response(problem, trace)
-                await send({"type": "http.response.start", "status": status, "headers": headers})
-                await send({"type": "http.response.body", "body": body})
+            except Exception as error:  # noqa: BLE001  # every request gets a response
+                problem = reported_problem(error, scope["state"]["traceparent"])
+                await send_problem(problem, scope, send)
                 return
         await self.app(scope, receive, send)

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from txplatform.api.process_transaction import PATH
-from txplatform.contracts.trace_context import trace_of_request
+from txplatform.contracts.trace_context import sent_trace
 from txplatform.tracing import Tracer
 
 
@@ -22,7 +22,7 @@ class TracedApi:
             await self._api(scope, receive, send)
             return
         headers = scope["headers"]
-        span = self._tracer.begin("HTTP", "SERVER", trace_of_request(headers))
+        span = self._tracer.begin("HTTP", "SERVER", sent_trace(headers))
         traceparent, tracestate = self._tracer.trace_of(span)
         own = [(b"traceparent", traceparent.encode()), (b"tracestate", tracestate.encode())]
         others = [each for each in headers if each[0] not in (own[0][0], own[1][0])]

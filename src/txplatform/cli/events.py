@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Mapping
 
 import msgspec
 import orjson
@@ -12,6 +13,7 @@ from txplatform.audit.history import account_history
 from txplatform.cli.account_values import account_values
 from txplatform.cli.tables import print_table
 from txplatform.contracts.encoding import rfc3339, rfc3339_or_none
+from txplatform.database_clock import simulated_clock_text, simulated_time
 from txplatform.domain.account import Account
 from txplatform.domain.currencies import format_amount
 from txplatform.domain.ids import AccountId
@@ -32,11 +34,14 @@ def run(arguments: argparse.Namespace) -> int:
     account_id = AccountId(arguments.account)
     with load_settings().service_database.connect() as connection:
         history = account_history(connection, account_id)
+        now = simulated_time(connection)
         if arguments.json:
+            further = {} if now is None else {"simulated": True}
             for logged, account in history:
-                sys.stdout.write(_as_json(logged, account))
+                sys.stdout.write(_as_json(logged, account, further))
             return 0
-        table = Table(title=f"Account {account_id}")
+        caption = None if now is None else simulated_clock_text(now)
+        table = Table(title=f"Account {account_id}", caption=caption)
         table.add_column("version", justify="right")
         table.add_column("decided at (UTC)", no_wrap=True)
         table.add_column("what happened", overflow="fold")
@@ -58,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _as_json(logged: LoggedEvent, account: Account) -> str:
+def _as_json(logged: LoggedEvent, account: Account, further: Mapping[str, bool]) -> str:
     event = logged.event
     line = orjson.dumps(
         {
@@ -74,6 +79,7 @@ def _as_json(logged: LoggedEvent, account: Account) -> str:
             "traceparent": event.traceparent,
             "caused_by": msgspec.to_builtins(event.caused_by),
             "data": event_data(event),
+            **further,
             "state": account_values(account),
         },
         option=orjson.OPT_APPEND_NEWLINE,

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from inspect import cleandoc
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 from annotated_types import MaxLen
-from pydantic import WithJsonSchema
+from pydantic import ConfigDict, WithJsonSchema
 
 from txplatform.contracts import response_fields as out
 from txplatform.contracts.cleaning import MAX_TEXT
@@ -43,6 +43,11 @@ CAUSE_SCHEMA = tagged_union(
 )
 
 
+def _add_simulated(schema: JsonSchema) -> None:
+    """Add the member of `SimulatedEventResponse` as an optional one."""
+    schema["properties"]["simulated"] = {"type": "boolean"}
+
+
 @dataclass(frozen=True, slots=True)
 class EventResponse:
     """One event of the log.
@@ -56,7 +61,11 @@ class EventResponse:
         traceparent: W3C Trace Context of the request or message that caused the event.
         caused_by: The API key, Kafka message, or part of the platform that caused the event.
         data: The fields specific to this type of event.
+        simulated: True in the database of `txplatform demo`, whose events have simulated times;
+            absent elsewhere.
     """
+
+    __pydantic_config__: ClassVar = ConfigDict(json_schema_extra=_add_simulated)
 
     cursor: out.Cursor
     event_id: out.EventId
@@ -69,6 +78,13 @@ class EventResponse:
     traceparent: out.Traceparent
     caused_by: Annotated[dict[str, Any], WithJsonSchema(CAUSE_SCHEMA)]
     data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedEventResponse(EventResponse):
+    """An event with simulated times."""
+
+    simulated: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,10 +109,11 @@ HttpStatus = Annotated[int, _integer(400, 599, "The status code of the response.
 Decided = Annotated[
     Literal["approved", "declined"], Field(description="The decision of the rules.")
 ]
+MAX_REASONS = len(ALWAYS) + 2 * MAX_RULES
 Reasons = Annotated[
     tuple[Reason, ...],
     Field(
-        max_length=len(ALWAYS) + 2 * MAX_RULES,
+        max_length=MAX_REASONS,
         description="The reasons of all rules that refused, most important first.",
     ),
 ]

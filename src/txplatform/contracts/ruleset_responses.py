@@ -8,6 +8,7 @@ from annotated_types import MaxLen
 from pydantic import GetPydanticSchema, WithJsonSchema
 
 from txplatform.contracts import response_fields as out
+from txplatform.contracts.json_schemas import Documented
 from txplatform.contracts.ruleset_schema import ruleset_schema
 from txplatform.domain.reasons import Reason
 from txplatform.domain.rules.lint import MAX_WARNINGS
@@ -15,6 +16,7 @@ from txplatform.domain.rules.lint import MAX_WARNINGS
 _Reasons = Annotated[
     list[dict[str, Any]],
     GetPydanticSchema(lambda _, handler: handler.generate_schema(list[Reason])),
+    Documented(maxItems=out.MAX_REASONS),
 ]
 """Reasons as they are stored."""
 

@@ -26,6 +26,9 @@ _CODE_FORMS: dict[type[Codes], JsonObject] = {
     CategoryCodes: {"pattern": "^[0-9]{4}(-[0-9]{4})?$", "maxLength": 9},
     MerchantIds: {"minLength": 1, "maxLength": 64},
 }
+_MOST_CODES: dict[type[Codes], int] = {CountryCodes: 26**3, CategoryCodes: 10_000}
+"""How many codes there can be, as no list names a code twice."""
+
 _CURRENCY_FORM = {"pattern": "^[A-Z]{3}$", "maxLength": 3}
 
 
@@ -93,6 +96,8 @@ def _bound(schema: JsonObject, parameters: Mapping[str, Parameter]) -> None:
                 found |= {"minimum": parameter.least, "maximum": parameter.most}
             case CodeList():
                 found["items"] |= _CODE_FORMS[parameter.kind]
+                if parameter.kind in _MOST_CODES:
+                    found["maxItems"] = _MOST_CODES[parameter.kind]
                 if parameter.if_empty is not None:
                     found["minItems"] = 1
             case CurrencyCode():

@@ -13,8 +13,8 @@ _NEWER_TRACEPARENT = re.compile(rf"(?!00|ff)[0-9a-f]{{2}}-({_IDS})-([0-9a-f]{{2}
 _KNOWN_FLAGS = 0b11
 """Sampled, and random trace id (level 2)."""
 
-_MEMBER = r"[a-z0-9][a-z0-9_*/@-]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{1,256}"
-_TRACESTATE = re.compile(rf"[ \t]*({_MEMBER})?([ \t]*,[ \t]*({_MEMBER})?)*[ \t]*")
+_MEMBER = re.compile(r"[a-z0-9][a-z0-9_*/@-]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{1,256}")
+"""A member of a `tracestate` (section 3.3.1.3), of which some may be empty."""
 _MAX_MEMBERS = 32
 _MAX_TRACESTATE = 512
 """Characters that have to be passed on (section 3.3.1.5). A longer `tracestate` is dropped."""
@@ -45,23 +45,28 @@ def accept_trace(traceparent: str | None, tracestate: str | None = None) -> Trac
 
 
 def trace_of_request(headers: Sequence[tuple[bytes, bytes]]) -> TraceContext:
-    """Return the trace in the headers of an HTTP request, as `accept_trace` does.
+    """Return the trace in the headers of an HTTP request, as `accept_trace` does."""
+    return accept_trace(*sent_trace(headers))
 
-    Several lines of `tracestate` are one list. Several of `traceparent` begin a new trace.
+
+def sent_trace(headers: Sequence[tuple[bytes, bytes]]) -> tuple[str | None, str | None]:
+    """Return `traceparent` and `tracestate` of an HTTP request as they were sent.
+
+    Several lines of `tracestate` are one list. Several of `traceparent` count as none.
     """
     parents = [value for name, value in headers if name == b"traceparent"]
     if len(parents) != 1:
-        return TraceContext(new_traceparent())
+        return None, None
     states = [value for name, value in headers if name == b"tracestate"]
-    return accept_trace(parents[0].decode("latin-1"), b",".join(states).decode("latin-1"))
+    return parents[0].decode("latin-1"), b",".join(states).decode("latin-1")
 
 
 def _accept_state(given: str) -> str:
-    members = given.count(",") + 1
+    members = [member.strip(" \t") for member in given.split(",")]
     if (
         len(given) > _MAX_TRACESTATE
-        or members > _MAX_MEMBERS
-        or not _TRACESTATE.fullmatch(given)
+        or len(members) > _MAX_MEMBERS
+        or not all(_MEMBER.fullmatch(member) for member in members if member)
         or holds_card_number(given)
     ):
         return ""

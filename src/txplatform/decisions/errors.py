@@ -19,7 +19,7 @@ class StoreUnavailableError(TxPlatformError):
     def __init__(self, cause: BaseException) -> None:
         super().__init__(
             "The event store is unavailable; nothing was recorded.",
-            why=f"{type(cause).__name__}.",
+            why=f"The database failed or did not respond ({type(cause).__name__}).",
             next_step="Retry with the same id after the time in Retry-After.",
         )
 

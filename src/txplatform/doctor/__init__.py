@@ -72,7 +72,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         except psycopg.OperationalError as error:
             yield failed(
                 "database",
-                f"The database cannot be reached: {_one_line(error)}.",
+                f"The database cannot be used: {_one_line(error)}.",
                 "Check TXPLATFORM_DATABASE_URL and that the server is running.",
             )
         else:

@@ -8,7 +8,7 @@ import psycopg
 
 from txplatform.database_clock import simulated_clock_text, simulated_time
 from txplatform.doctor.finding import Finding, failed, ok, warning
-from txplatform.eventstore.migrations import MigrationError, pending_migrations, wrong_encoding
+from txplatform.eventstore.migrations import MigrationError, pending_migrations
 
 OLDEST_MAJOR = 16
 TOLERATED_S = 1.0
@@ -40,7 +40,7 @@ WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
 
 
 def check_server(connection: psycopg.Connection) -> Iterator[Finding]:
-    """Fail if the server is too old, a standby, or read-only, or the database is not UTF8."""
+    """Fail if the server is too old, a standby, or read-only."""
     version = connection.info.server_version
     named = f"PostgreSQL {version // 10_000}.{version % 10_000}"
     if version // 10_000 < OLDEST_MAJOR:
@@ -53,12 +53,6 @@ def check_server(connection: psycopg.Connection) -> Iterator[Finding]:
             "The server takes no writes: it is a standby, or default_transaction_read_only is on.",
             "Point TXPLATFORM_DATABASE_URL to the primary. If the setting is on, find out why "
             "(providers set it when the disk is full) and reset it.",
-        )
-    elif encoding := wrong_encoding(connection):
-        yield failed(
-            "database",
-            f"The database has the encoding {encoding}, which lacks most characters.",
-            "Create a database with the encoding UTF8, and restore a backup into it.",
         )
     else:
         yield ok("database", f"{named} accepts connections as {connection.info.user}.")

@@ -6,7 +6,8 @@ applied migration was changed later or this version does not work with it, none 
 """
 
 import hashlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import resources
 
@@ -14,7 +15,7 @@ import psycopg
 from psycopg import errors, sql
 
 from txplatform.advisory_locks import MIGRATIONS
-from txplatform.database import complete_url, open_session
+from txplatform.database import complete_url, in_words, open_session
 from txplatform.errors import TxPlatformError
 
 _HISTORY = "schema_migrations"
@@ -34,12 +35,23 @@ CREATE TABLE IF NOT EXISTS {table} (
     for table in (_HISTORY, _COMPATIBLE_HISTORY)
 )
 
+_END_COMPATIBILITY = f"""
+WITH ended AS (DELETE FROM {_COMPATIBLE_HISTORY} WHERE name < %s RETURNING *)
+INSERT INTO {_HISTORY} SELECT * FROM ended
+"""
+
 _REPLACED = {
     "0001_event_log": "aec83fc3ed6a4241d58acf8410cd8c424f23c3418481881a9dbe880874e88ed1",
 }
 """The SHA-256 of migrations as earlier versions applied them, by name.
 
 The first one also created the service's role, which an owner without CREATEROLE may not do.
+"""
+
+FIRST_OF_THIS_VERSION = "0012"
+"""The first migration that the version before does not have. Change it after each release.
+
+Processes of still older versions are not compatible with it: they have to end their readiness.
 """
 
 _COMPATIBLE = "-- The version before works on."
@@ -142,26 +154,26 @@ def migrate(owner_url: str, service_url: str | None = None) -> list[str]:
 
     Raises:
         MigrationError: An applied migration was changed later, this version does not work with it,
-            the owner lacks a right that only a database administrator can give, or the database
-            cannot store every character.
-        psycopg.OperationalError: The database cannot be reached, or `SharedSessionError`.
+            or the owner lacks a right that only a database administrator can give.
+        psycopg.OperationalError: See `open_session`.
     """
     with open_session(owner_url) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", (MIGRATIONS,))
-        _check_encoding(connection)
         _ensure_service_role(connection)
         applied = []
         pending = pending_migrations(connection)
         connection.execute(_CREATE_HISTORIES.encode())
         for migration in pending:
             history = sql.Identifier(_COMPATIBLE_HISTORY if migration.compatible else _HISTORY)
-            with connection.transaction():
+            with connection.transaction(), _other_owner(migration.name):
                 connection.execute(migration.statements.encode())
                 connection.execute(
                     sql.SQL("INSERT INTO {} (name, sha256) VALUES (%s, %s)").format(history),
                     (migration.name, migration.sha256),
                 )
             applied.append(migration.name)
+        connection.execute(_END_COMPATIBILITY.encode(), (FIRST_OF_THIS_VERSION,))
+        _ensure_usage(connection)
         grants = resources.files("txplatform.migrations") / "grants.sql"
         with connection.transaction():
             connection.execute(grants.read_text(encoding="utf-8").encode())
@@ -170,19 +182,22 @@ def migrate(owner_url: str, service_url: str | None = None) -> list[str]:
         return applied
 
 
-def _check_encoding(connection: psycopg.Connection) -> None:
-    if encoding := wrong_encoding(connection):
+@contextmanager
+def _other_owner(migration: str) -> Iterator[None]:
+    """Explain that the schema has objects of somebody else.
+
+    Raises:
+        MigrationError: An object that the migration creates exists already.
+    """
+    try:
+        yield
+    except (errors.DuplicateTable, errors.DuplicateFunction, errors.DuplicateObject) as error:
         raise MigrationError(
-            f"The database has the encoding {encoding}, which lacks most characters.",
-            why="A merchant's name that it cannot store would stop a part of the platform.",
-            next_step="Create a database with `ENCODING 'UTF8' TEMPLATE template0`.",
-        )
-
-
-def wrong_encoding(connection: psycopg.Connection) -> str:
-    """Return the database's encoding if it is not UTF8, otherwise an empty string."""
-    row = connection.execute("SELECT current_setting('server_encoding')").fetchone()
-    return "" if row is None or row[0] == "UTF8" else str(row[0])
+            f"The migration {migration} cannot be applied: {in_words(error)}.",
+            why="Another application or an incomplete restore has created it in this schema.",
+            next_step="Use a database, or a schema, without other tables. A restore has to have all"
+            " tables.",
+        ) from error
 
 
 def _ensure_service_role(connection: psycopg.Connection) -> None:
@@ -192,6 +207,19 @@ def _ensure_service_role(connection: psycopg.Connection) -> None:
         return
     with suppress(errors.DuplicateObject, errors.UniqueViolation):
         _as_administrator(connection, f"CREATE ROLE {_SERVICE_ROLE} NOLOGIN")
+
+
+def _ensure_usage(connection: psycopg.Connection) -> None:
+    """Let the service find the tables: an administrator may have closed the schema."""
+    row = connection.execute(
+        "SELECT current_schema(), has_schema_privilege(%s, current_schema(), 'USAGE')",
+        (_SERVICE_ROLE,),
+    ).fetchone()
+    if row is not None and not row[1]:
+        statement = sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(
+            sql.Identifier(row[0]), sql.Identifier(_SERVICE_ROLE)
+        )
+        _as_administrator(connection, statement.as_string(connection))
 
 
 def _ensure_member(connection: psycopg.Connection, service_url: str) -> None:
@@ -210,7 +238,7 @@ def _ensure_member(connection: psycopg.Connection, service_url: str) -> None:
 
 
 def _as_administrator(connection: psycopg.Connection, statement: str) -> None:
-    """Execute a statement that may need the right to create roles.
+    """Execute a statement that the owner of the tables may not be allowed to execute.
 
     Raises:
         MigrationError: The role of the connection may not execute it.
@@ -220,7 +248,7 @@ def _as_administrator(connection: psycopg.Connection, statement: str) -> None:
     except errors.InsufficientPrivilege as error:
         raise MigrationError(
             f"The role {connection.info.user} may not execute `{statement}`.",
-            why="It lacks the right to create roles (CREATEROLE) or to grant this one.",
+            why="It lacks the right to create roles (CREATEROLE), or to grant this.",
             next_step="Let a database administrator execute the statement once, then run "
             "`txplatform migrate` again.",
         ) from error

@@ -4,13 +4,16 @@ Each feed has its own checkpoint and producer, so a fault in one feed does not d
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol, Self
 
 import psycopg
 
 Header = tuple[str, "bytes | None"]
+
+SIMULATED: Header = ("simulated", b"true")
+"""The header of all messages from the database of `txplatform demo`, whose times are simulated."""
 
 
 class Record(NamedTuple):
@@ -46,6 +49,19 @@ class Batch:
     def of(cls, upto: int, records: Sequence[Record]) -> Self:
         """Return a batch of these records, counted by topic."""
         return cls(upto, Counter(record.topic for record in records), records)
+
+    def simulated(self) -> Self:
+        """Return the batch with the header `SIMULATED` on each record."""
+        return replace(self, records=_Simulated(self.records))
+
+
+@dataclass(frozen=True, slots=True)
+class _Simulated:
+    records: Iterable[Record]
+
+    def __iter__(self) -> Iterator[Record]:
+        for record in self.records:
+            yield record._replace(headers=[*record.headers, SIMULATED])
 
 
 class Feed(Protocol):

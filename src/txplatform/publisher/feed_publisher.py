@@ -23,6 +23,7 @@ from typing_extensions import override
 from txplatform.contracts.cloudevents import trace_of
 from txplatform.contracts.encoding import rfc3339_or_none
 from txplatform.database import Database
+from txplatform.database_clock import simulated_time
 from txplatform.following.checkpoint import Checkpoint, CheckpointError
 from txplatform.following.follower import Follower
 from txplatform.following.leader_lock import LeaderLock
@@ -139,6 +140,7 @@ class FeedPublisher(Follower):
     def _publish(self, connection: psycopg.Connection) -> Generator[float, None, None]:
         self._position = read_checkpoint(connection, self._feed)
         self._measure(connection)
+        simulated = simulated_time(connection) is not None
         with self._deliver(self._settings) as delivery:
             delivery.require_topics(self._feed.topics)
             while True:
@@ -149,7 +151,7 @@ class FeedPublisher(Follower):
                     self.report("active")
                     yield self._feed.pause_s
                 else:
-                    self._send(connection, delivery, batch)
+                    self._send(connection, delivery, batch.simulated() if simulated else batch)
                     self._measure(connection)
                     yield max(0.0, began + _LINGER_S - time.monotonic())
 

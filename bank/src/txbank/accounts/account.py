@@ -38,7 +38,7 @@ def _email(given: str) -> str:
     """Return an address to which a mail can be written (RFC 5322)."""
     try:
         understood = Address(addr_spec=given).addr_spec
-    except (ValueError, IndexError, MessageError):  # the parser of headers raises all of these
+    except (ValueError, IndexError, AttributeError, MessageError):  # what the parser raises
         understood = ""
     if understood != given:
         raise ValueError("is not an e-mail address such as ada@example.org")

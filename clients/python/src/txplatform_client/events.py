@@ -38,6 +38,7 @@ class Event(Body):
         business_time: The time that the sender gave.
         traceparent: The W3C trace context of the cause.
         data: The fields of this type.
+        simulated: True if the platform is the demo, whose events have simulated times.
     """
 
     cursor: str
@@ -51,6 +52,7 @@ class Event(Body):
     traceparent: str
     caused_by: Cause
     data: dict[str, Any]
+    simulated: bool = False
 
 
 class EventsPage(Page[Event]):

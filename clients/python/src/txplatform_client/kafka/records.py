@@ -60,6 +60,7 @@ class Envelope(NamedTuple, Generic[M]):
         traceparent: The sender's W3C trace context; None if it gave none.
         log_position: Grows with each message of an account, across the platform's own topics. None
             for the messages of other teams.
+        simulated: True if the platform is the demo, whose events have simulated times.
     """
 
     topic: str
@@ -67,6 +68,7 @@ class Envelope(NamedTuple, Generic[M]):
     event_id: str
     traceparent: str | None
     log_position: int | None
+    simulated: bool = False
 
 
 def build(
@@ -150,6 +152,7 @@ def _envelope(topic: str, value: bytes, given: Mapping[str, str]) -> Envelope[Me
         event.event_id,
         event.traceparent,
         log_position=None if position is None else int(position),
+        simulated=given.get("simulated") == "true",
     )
 
 
