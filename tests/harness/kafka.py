@@ -154,6 +154,26 @@ class Broker:
         assert self._process is not None
         os.kill(self._process.pid, signal.SIGCONT)
 
+    def wait_ended(self) -> None:
+        """Wait until the broker has ended by itself."""
+        assert self._process is not None
+        self._process.wait(60)
+
+    def move_disks(self, folder: Path) -> Callable[[], None]:
+        """Restart with both disks in another folder; return a function that moves them back."""
+        before = self._disks
+
+        def move(disks: list[Path]) -> None:
+            self.stop()
+            for old, new in zip(self._disks, disks, strict=True):
+                subprocess.run(["mv", old, new], check=True)  # keeps the holes of sparse files
+            self._disks = disks
+            Path(self._config).write_text(self._properties())
+            self.start()
+
+        move([folder / disk.name for disk in before])
+        return lambda: move(before)
+
     def lose_disk(self) -> Callable[[], None]:
         """Restart with one of the two disks lost; return a function that restores the disk.
 

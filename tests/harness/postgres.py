@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
@@ -125,6 +125,27 @@ class PostgresServer:
         self._run(["pg_ctl", "-D", str(self._data), "-m", "immediate", "-w", "stop"])
         self._server.wait(30)
         self._server = None
+
+    def wait_ended(self) -> None:
+        """Wait until the server has ended by itself."""
+        assert self._server is not None
+        self._server.wait(60)
+
+    def move_wal(self, folder: Path) -> Callable[[], None]:
+        """Restart with the WAL in a folder of the server; return a function that moves it back."""
+        wal, moved = self._data / "pg_wal", folder / "pg_wal"
+
+        def bring_back() -> None:
+            self.stop()
+            wal.unlink()
+            self._run(["/bin/mv", str(moved), str(wal)])
+            self.start()
+
+        self.stop()
+        self._run(["/bin/mv", str(wal), str(moved)])
+        wal.symlink_to(moved)
+        self.start()
+        return bring_back
 
     def give(self, folder: Path) -> None:
         """Make a folder the server's own."""

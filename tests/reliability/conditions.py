@@ -6,7 +6,7 @@ import json
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from time import time
@@ -15,10 +15,11 @@ from typing import Self
 import httpx
 import pytest
 
+from harness.api import ALL_SCOPES, create_key
 from harness.debian import program
 from harness.postgres import PostgresServer, TestDatabase
 from harness.processes import run_command
-from reliability.release import has_release, released_source
+from reliability.release import RELEASE, has_release, released_source
 
 _DISK_MB = 200
 
@@ -46,6 +47,10 @@ class Conditions:
 
     def migrate(self, env: dict[str, str], database: TestDatabase) -> None:
         """Migrate the database, unless it was created so."""
+
+    def create_key(self, env: dict[str, str]) -> str:
+        """Create and return an API key with all scopes."""
+        return create_key(env, *ALL_SCOPES)
 
     def repeats(self, first: bytes, again: bytes) -> bool:
         """Return whether the second response to a purchase is right after the first."""
@@ -84,7 +89,10 @@ class VersionBefore(Conditions):
     def made(cls) -> Iterator[Self]:
         """Take the source from the history of the repository, or skip the test."""
         if not has_release():
-            pytest.skip("a shallow clone lacks the version before")
+            pytest.skip(
+                f"the history of this clone lacks commit {RELEASE}, the version before;"
+                " if the clone is shallow, run `git fetch --unshallow`"
+            )
         with released_source() as source:
             yield cls(source)
 
@@ -97,6 +105,12 @@ class VersionBefore(Conditions):
     def migrate(self, env: dict[str, str], database: TestDatabase) -> None:
         migrate_as_owner(env, database)
 
+    def create_key(self, env: dict[str, str]) -> str:
+        scopes = (word for scope in ALL_SCOPES for word in ("--scope", scope))
+        code, key, errors = run_command("keys", "create", "--name", "test", *scopes, env=env)
+        assert code == 0, errors
+        return key.strip()
+
     def repeats(self, first: bytes, again: bytes) -> bool:
         """Return whether no field of the first response is missing or changed.
 
@@ -106,9 +120,10 @@ class VersionBefore(Conditions):
 
 
 class SettableClock(Conditions):
-    """An installation whose APIs read their clocks from a file.
+    """An installation whose APIs read their clocks from a file; so may others without Kafka.
 
-    libfaketime would make the Kafka client of a worker wait by one clock for a time of another.
+    libfaketime does not reach `cnd_timedwait`, by which the Kafka client waits until a time of the
+    wall clock. With a clock ahead, each wait would last an hour; with one behind, no time at all.
 
     Args:
         file: What the file says is added to the true time, such as `+3600`.
@@ -149,12 +164,13 @@ class SettableClock(Conditions):
 class SmallDisk(Conditions):
     """An installation whose tables are on a small disk; the WAL is on another one.
 
-    Args:
+    Attributes:
         folder: Where the disk is mounted.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._tables = folder / "tables"
+        self.folder = folder
+        self._of_server = folder / "postgres"
         self._ballast = folder / "ballast"
 
     @classmethod
@@ -169,14 +185,14 @@ class SmallDisk(Conditions):
                 pytest.skip("needs the right to mount a file system")
             disk = cls(folder)
             try:
-                disk._tables.mkdir()
+                disk._of_server.mkdir()
                 yield disk
             finally:
                 subprocess.run(["umount", "--lazy", name], check=True)
 
     def database(self, postgres: PostgresServer) -> TestDatabase:
-        postgres.give(self._tables)
-        return postgres.new_database(tablespace=self._tables)
+        postgres.give(self._of_server)
+        return postgres.new_database(tablespace=self._of_server)
 
     def fill(self) -> None:
         """Leave no free byte."""
@@ -187,3 +203,30 @@ class SmallDisk(Conditions):
     def free(self) -> None:
         """Free what `fill` used."""
         self._ballast.unlink()
+
+
+class SmallDiskOfWal(SmallDisk):
+    """An installation whose WAL is on a small disk; the tables are on another one."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._afterwards = ExitStack()
+
+    @classmethod
+    @contextmanager
+    def made(cls) -> Iterator[Self]:
+        """Mount the disk, and move the WAL back afterwards."""
+        with super().made() as disk:
+            try:
+                yield disk
+            finally:
+                disk.move_back()
+
+    def database(self, postgres: PostgresServer) -> TestDatabase:
+        postgres.give(self._of_server)
+        self._afterwards.callback(postgres.move_wal(self._of_server))
+        return postgres.new_database()
+
+    def move_back(self) -> None:
+        """Move the WAL to where it was before."""
+        self._afterwards.close()

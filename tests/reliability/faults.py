@@ -16,8 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
-from time import monotonic
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 import psutil
@@ -28,14 +27,16 @@ from confluent_kafka.cimpl import NewPartitions
 
 from harness.inbound import OPENED, SUBMITTED, Sender, opened, payment
 from harness.kafka import Broker, set_topic
+from harness.ports import free_port
 from harness.postgres import PostgresServer
 from harness.processes import Command, run_command
 from harness.relay import Relay
-from harness.waiting import wait_until
+from harness.waiting import WaitError, wait_until
 from reliability.conditions import (
     Conditions,
     SettableClock,
     SmallDisk,
+    SmallDiskOfWal,
     VersionBefore,
 )
 from reliability.installation import Installation, Service
@@ -88,9 +89,9 @@ class Site:
         assert isinstance(found, kind)
         return found
 
-    def execute(self, query: str) -> None:
+    def execute(self, query: str) -> list[tuple[Any, ...]]:
         """Run a statement as the database's owner."""
-        self.installation.execute(query)
+        return self.installation.execute(query)
 
 
 Act = Callable[[Site], None]
@@ -170,9 +171,12 @@ def apis_restarted_one_by_one(site: Site) -> None:
 @_of("process")
 def api_frozen(site: Site) -> None:
     """One API is frozen (SIGSTOP) for a minute."""
-    site.apis[0].command.freeze()
+    frozen, other = site.apis
+    frozen.command.freeze()
     _last(60)
-    site.apis[0].command.thaw()
+    assert frozen.unready() == "ReadTimeout"
+    assert other.unready() == ""
+    frozen.command.thaw()
 
 
 @_of("process")
@@ -210,9 +214,17 @@ def workers_restarted_one_by_one(site: Site) -> None:
 @_of("process")
 def worker_frozen(site: Site) -> None:
     """The worker that holds the leader locks is frozen for a minute; its Kafka session ends."""
-    site.workers[0].command.freeze()
+
+    def leads(worker: Service) -> bool:
+        return "became leader" in worker.command.stderr
+
+    leader, *_ = wait_until(lambda: [*filter(leads, site.workers)])
+    (other,) = (worker for worker in site.workers if worker is not leader)
+    leader.command.freeze()
     _last(60)
-    site.workers[0].command.thaw()
+    assert leads(other), other.command.stderr
+    leader.command.thaw()
+    _wait_until_said(site, "Consumer group session timed out")
 
 
 @_of("process")
@@ -308,6 +320,7 @@ def appending_process_frozen(site: Site) -> None:
     assert isinstance(pid, int)
     os.kill(pid, signal.SIGSTOP)
     _last(60)
+    _wait_until_said(site, "the database did not respond in time")
     os.kill(pid, signal.SIGCONT)
 
 
@@ -395,6 +408,7 @@ def broker_frozen(site: Site) -> None:
     """The broker is frozen for 15 s."""
     site.kafka.freeze()
     _last(15)
+    _wait_until_said(site, "cannot be used. Failed to get metadata")
     site.kafka.thaw()
 
 
@@ -404,6 +418,21 @@ def disk_of_broker_lost(site: Site) -> None:
     bring_back = site.kafka.lose_disk()
     site.load.wait_for_answers(20)
     bring_back()
+
+
+@_of("broker")
+def disk_of_broker_full(site: Site) -> None:
+    """The broker's disk is full: the broker ends, and starts once there is space."""
+    with SmallDisk.made() as disk:
+        bring_back = site.kafka.move_disks(disk.folder)
+        site.load.wait_for_answers(20)
+        disk.fill()
+        site.kafka.wait_ended()
+        wait_until(lambda: any(w.unready() for w in site.workers), message="it to be noticed")
+        disk.free()
+        site.kafka.start()
+        site.load.wait_for_answers(20)
+        bring_back()
 
 
 @_of("broker")
@@ -456,6 +485,26 @@ def disk_full(site: Site) -> None:
     disk.free()
 
 
+@_of("resources", SmallDiskOfWal)
+def disk_of_wal_full(site: Site) -> None:
+    """The disk of PostgreSQL's WAL is full: the server ends, and starts once there is space."""
+    disk = site.conditions(SmallDiskOfWal)
+    disk.fill()
+
+    def ended() -> bool:
+        try:  # the segments that exist have space
+            site.execute("SELECT pg_switch_wal(), pg_logical_emit_message(true, 'test', 'more')")
+        except psycopg.OperationalError:
+            return True
+        return False
+
+    wait_until(ended, message="PostgreSQL to end")
+    site.postgres.wait_ended()
+    _wait_until_said(site, "The database is unavailable")
+    disk.free()
+    site.postgres.start()
+
+
 @_of("resources")
 def files_used_up(site: Site) -> None:
     """One API and one worker may open no more files, and lose their sessions."""
@@ -479,6 +528,7 @@ def memory_used_up(site: Site) -> None:
     with ThreadPoolExecutor(60) as clients:
         list(clients.map(lambda _: _ask_for_much(site), range(180)))
     _last(10)
+    _wait_until_said(site, "MemoryError")
     for pid in limited:
         with suppress(ProcessLookupError):
             resource.prlimit(
@@ -498,6 +548,18 @@ def clocks_ahead(site: Site) -> None:
 def clocks_behind(site: Site) -> None:
     """The clocks of both APIs are an hour behind for a while."""
     _work_by_wrong_clocks(site, -3600)
+
+
+@_of("resources")
+def projector_ahead(site: Site) -> None:
+    """`consume`, `publish` and `project` replace the workers; `project` is an hour ahead."""
+    _project_by_a_wrong_clock(site, 3600)
+
+
+@_of("resources")
+def projector_behind(site: Site) -> None:
+    """`consume`, `publish` and `project` replace the workers; `project` is an hour behind."""
+    _project_by_a_wrong_clock(site, -3600)
 
 
 def _one_of_each(site: Site) -> list[int]:
@@ -527,23 +589,21 @@ def _ask_for_much(site: Site) -> None:
 
 
 def _supervise(service: Service) -> None:
-    """Wait until a process responds; start it again if it has ended, or is silent for 10 s."""
-    started = monotonic()
+    """Start a process again if it has ended, or is silent for 10 s."""
 
-    def responds() -> bool:
-        nonlocal started
+    def settled() -> bool:
         with suppress(httpx.TransportError):
             httpx.get(f"{service.url}/livez", timeout=2)
             return True
-        if service.command.exit_code is not None:
-            service.command.start()
-            started = monotonic()
-        elif monotonic() - started > 10:
-            _kill(service)
-            started = monotonic()
-        return False
+        return service.command.exit_code is not None
 
-    wait_until(responds, timeout_s=120, message=f"{service.url} to respond")
+    try:
+        wait_until(settled, timeout_s=10, message=f"{service.url} to respond or to end")
+    except WaitError:
+        service.command.kill()
+    if service.command.exit_code is not None:
+        service.command.start()
+        service.command.wait_ready()
 
 
 def _work_by_wrong_clocks(site: Site, off_s: int) -> None:
@@ -567,13 +627,44 @@ def _work_by_wrong_clocks(site: Site, off_s: int) -> None:
     assert most < 5, f"a decision was dated {most} s from the time of its record"
 
 
+def _project_by_a_wrong_clock(site: Site, off_s: int) -> None:
+    """Replace the workers until the read models have followed by the wrong clock."""
+    env, port = site.installation.env, free_port()
+    with (
+        SettableClock.made() as clock,
+        Command("consume", env=env),
+        Command("publish", env=env),
+    ):
+        clock.set(off_s)
+        wrong = {**env, **clock.api_env(), "TXPLATFORM_HEALTH_PORT": str(port)}
+        with Command("project", env=wrong) as project:
+            service = Service(project.wait_ready(), f"http://127.0.0.1:{port}")
+            assert clock.off_s(service.url) == pytest.approx(off_s, abs=60)
+            for worker in site.workers:
+                assert worker.command.stop() == 0
+            site.load.wait_for_answers(50)
+            ((end,),) = site.execute("SELECT max(position) FROM events")
+            wait_until(
+                lambda: (
+                    site.execute(
+                        "SELECT min(position) FROM checkpoints WHERE name LIKE 'projection:%%'"
+                    )
+                    >= [(end,)]
+                ),
+                message="the read models to follow",
+            )
+            assert service.unready() == ""
+            assert project.stop() == 0
+    for worker in site.workers:
+        worker.command.start()
+
+
 @_of("upgrade", VersionBefore)
 def upgraded(site: Site) -> None:
     """`txplatform migrate` runs under the version before, then each process is upgraded."""
     owner = {"TXPLATFORM_MIGRATION_DATABASE_URL": site.installation.database.owner_url}
-    code, out, errors = run_command(
-        "migrate", env={**site.installation.env, "PYTHONPATH": "", **owner}
-    )
+    newer = {"PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+    code, out, errors = run_command("migrate", env={**site.installation.env, **newer, **owner})
     assert code == 0, errors
     assert "0012" in out
     for _ in range(3):
@@ -581,7 +672,7 @@ def upgraded(site: Site) -> None:
         assert site.installation.unready() == {}
     for service in site.installation.services:
         assert service.command.stop() == 0
-        service.command.start(PYTHONPATH="")
+        service.command.start(**newer)
         service.wait_ready()
         site.load.wait_for_answers(5)
-    site.installation.env["PYTHONPATH"] = ""
+    site.installation.env |= newer

@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from harness.api import ALL_SCOPES, create_key
 from harness.inbound import execute
 from harness.kafka import Broker, empty_topics
 from harness.ports import free_port
 from harness.postgres import PostgresServer, TestDatabase
 from harness.processes import Command
 from harness.relay import Relay
-from harness.waiting import wait_until
+from harness.waiting import wait_until_empty
 from reliability.conditions import Conditions
 from txplatform.contracts.messages import INBOUND
 from txplatform.publisher import TOPICS as OUTBOUND
@@ -47,16 +46,7 @@ class Service:
 
     def wait_ready(self) -> None:
         """Wait until the process is ready."""
-        reasons: list[str] = []
-
-        def ready() -> bool:
-            reasons.append(self.unready())
-            return not reasons[-1]
-
-        try:
-            wait_until(ready)
-        except AssertionError:
-            raise AssertionError(f"{self.url} is not ready: {reasons[-1]}") from None
+        wait_until_empty(self.unready, message=f"{self.url} to be ready")
 
 
 @dataclass
@@ -136,7 +126,7 @@ def installed(infrastructure: Infrastructure, conditions: Conditions) -> Iterato
         **conditions.env(),
     }
     conditions.migrate(env, database)
-    found = Installation(infrastructure, database, env, create_key(env, *ALL_SCOPES), conditions)
+    found = Installation(infrastructure, database, env, conditions.create_key(env), conditions)
     with ExitStack() as running:
         for word, own, setting, services in (
             ("api", conditions.api_env(), "TXPLATFORM_API_PORT", found.apis),
@@ -146,10 +136,8 @@ def installed(infrastructure: Infrastructure, conditions: Conditions) -> Iterato
                 port = str(free_port())
                 command = running.enter_context(Command(word, env={**env, **own, setting: port}))
                 services.append(Service(command, f"http://127.0.0.1:{port}"))
-        wait_until(
-            lambda: not found.unready(),
-            timeout_s=STARTS_WITHIN_S,
-            message="all processes to be ready",
+        wait_until_empty(
+            found.unready, timeout_s=STARTS_WITHIN_S, message="all processes to be ready"
         )
         yield found
     postgres.drop(database)

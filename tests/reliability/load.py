@@ -166,8 +166,14 @@ class Load:
                 self._approved.append(answer)
 
     def _send(self, name: str, topic: str, body: Body) -> None:
+        self._produce(name, topic, body)
+        self._producer.poll(0)
+
+    def _produce(self, name: str, topic: str, body: Body) -> None:
         def delivered(error: object, _: Message) -> None:
-            assert error is None, error
+            if error is not None:  # such as "Unknown broker error" if the broker's disk is full
+                self._produce(name, topic, body)
+                return
             self.messages += 1
             self.sent[name] = topic, body
 
@@ -177,7 +183,6 @@ class Load:
             value=json.dumps(body).encode(),
             on_delivery=delivered,
         )
-        self._producer.poll(0)
 
 
 @contextmanager
