@@ -280,7 +280,11 @@ class InboundConsumer:
         # Jitter spreads out the retries of members with the same fault.
         wait_s: float = longest * random.uniform(0.5, 1)  # noqa: S311  # no secret
         self._failures = min(self._failures + 1, 10)
-        words = fault.args[0].str() if isinstance(fault, KafkaException) else str(fault).strip()
+        words = (
+            fault.args[0].str()
+            if isinstance(fault, KafkaException)
+            else str(fault).strip() or type(fault).__name__
+        )
         self._health = Health(ready=False, detail=f"waiting for a fault to pass: {words}")
         self._metrics.count_fault()
         self._faults.failed(fault)

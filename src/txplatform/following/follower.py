@@ -118,7 +118,7 @@ class Follower(ABC):
         """Log an error, show it in the health, and return the seconds to pause before a retry."""
         expected = isinstance(error, (TxPlatformError, *PASSING_FAULTS, *SCHEMA_FAULTS))
         self._faults.failed(error, unexpected=not expected)
-        self.report(str(error).strip(), ready=False)
+        self.report(str(error).strip() or type(error).__name__, ready=False)
         pause_s, self._back_off_s = self._back_off_s, min(2 * self._back_off_s, LONGEST_BACK_OFF_S)
         return pause_s
 
