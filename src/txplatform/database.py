@@ -73,9 +73,13 @@ _SET = """
 SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS s (name, value)
 WHERE name <> ALL (
     SELECT name FROM pg_settings WHERE source = 'client' AND name LIKE '%%timeout'
+    UNION ALL
+    SELECT name FROM pg_settings WHERE name = 'synchronous_commit' AND setting = 'remote_apply'
 )
 """
 """Set the settings, except time limits that the URL or PGOPTIONS has in its options.
+
+`remote_apply` stays, since it waits for more than `on` does.
 
 Not connection options, since a pooler may drop the options of a connection.
 """

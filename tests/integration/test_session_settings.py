@@ -46,6 +46,18 @@ def test_times_texts_bytes_and_nulls_are_read_as_they_were_written(odd: TestData
     assert row == values
 
 
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [("off", "on"), ("local", "on"), ("remote_write", "on"), ("remote_apply", "remote_apply")],
+)
+def test_a_commit_waits_for_the_disk_or_for_more(
+    database: TestDatabase, given: str, used: str
+) -> None:
+    execute(database, f"ALTER DATABASE {database.name} SET synchronous_commit = {given}")
+    with Database(database.service_url).connect() as connection:
+        assert connection.execute("SHOW synchronous_commit").fetchone() == (used,)
+
+
 def test_an_append_that_waited_for_the_log_lock_reports_a_conflict_and_no_error(
     odd: TestDatabase,
 ) -> None:

@@ -33,7 +33,7 @@ class TlsLoop(uvloop.Loop):
 
     @override
     async def create_server(self, *args: Any, **options: Any) -> Any:
-        """Listen by TLS."""
+        """Listen as uvloop does, but give a handshake less time."""
         return await super().create_server(*args, ssl_handshake_timeout=_HANDSHAKE_S, **options)
 
 
@@ -71,7 +71,7 @@ class Certificate:
         # context in use would leave half a pair there if the files change meanwhile.
         self.context.sni_callback = self._use_newest
         self._log = logger("certificate")
-        self._faults = FaultLog(self._log, line="the new certificate is not used, the old one is")
+        self._faults = FaultLog(self._log, line="cannot use the new certificate, the old one stays")
 
     def follow_files(self) -> None:
         """Start a thread that reads the files again when they change."""

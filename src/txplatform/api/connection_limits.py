@@ -1,7 +1,7 @@
-"""The limits on connections, which end those that hold memory or a file without progress.
+"""Limits on connections: one that holds memory or a file without progress is closed.
 
-One pass a second over all connections replaces a timer per request. So a limit may be exceeded by
-about a second.
+One pass a second over all connections replaces a timer for each request. So a limit may be exceeded
+by about a second.
 """
 
 import resource
@@ -18,12 +18,12 @@ MAX_HEAD_BYTES = 16_384
 MAX_HEADER_LINES = 100
 MAX_URL_BYTES = 8192
 MAX_FRAMING_BYTES = 16_384
-"""The largest sum of what a chunked body has beside the data and the sizes of one-byte chunks."""
+"""The most bytes of chunk extensions and trailers, beyond five bytes of framing per byte of data."""
 MAX_PIPELINED = 16
-"""Requests that wait for the responses before theirs. Further ones are read later."""
+"""The most pipelined requests that wait. Further ones are parsed later."""
 
 SEND_BUFFER_BYTES = 262_144
-"""What the kernel keeps for a client until it reads; Linux takes twice what is asked for."""
+"""The kernel's send buffer of a connection, of which Linux doubles the size."""
 
 SWEEP_EVERY_S = 1
 

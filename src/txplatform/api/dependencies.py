@@ -65,15 +65,14 @@ async def _if_none_match(
 
 
 IfNoneMatch = Annotated[list[str], Depends(_if_none_match)]
-"""The lines of the header, of which FastAPI would pass on only one."""
+"""All lines of the header; FastAPI would pass on only one."""
 
 
 def requires(scope: Scope | None, *, shows_own: bool = False) -> SecurityDependency:
     """Return a dependency that checks the key's scope and accounts, and the query parameters.
 
-    Without a scope any key will do. A key that is limited to accounts is refused, unless the
-    account in the path is one of them or the endpoint says that it shows and takes only the
-    accounts of the key (`shows_own`).
+    Without a scope any key will do. A key that is limited to accounts is refused unless the account
+    in the path is one of its own. An endpoint with `shows_own` checks the accounts itself.
 
     The dependency sets `request.state.origin`, and adds the scope to the OpenAPI entry.
     """

@@ -33,13 +33,13 @@ from txplatform.contracts.problems import ProblemType
 from txplatform.telemetry import correlation_id, new_traceparent
 
 _PARSED_AT_ONCE = 4096
-"""Bytes given to the parser at a time. They may have a hundred pipelined requests."""
+"""The parser gets this many bytes at a time, which can hold about a hundred pipelined requests."""
 _FRAMING_PER_BYTE = 5
-"""What a chunk of one byte has beside its byte: its size and two line ends."""
+"""The framing of a chunk of one byte: its size and two line ends."""
 
 
 class Phase(IntEnum):
-    """What is read next."""
+    """The part of a request that comes next."""
 
     BETWEEN_REQUESTS = 0
     HEAD = 1
@@ -54,7 +54,7 @@ class Flow(FlowControl):
 
     Attributes:
         held: True while requests that were read wait to be parsed. Nothing more is read then.
-        resumptions: How often the client has read what waited to be sent.
+        resumptions: The number of times that the send buffer was emptied.
     """
 
     held = False
@@ -81,7 +81,7 @@ class Flow(FlowControl):
 
 
 class ClientTransport:
-    """The transport of a client that may have left, to which uvloop refuses to write."""
+    """A transport that ignores writes after the client has left; uvloop's own would raise."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
@@ -184,7 +184,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._phase = Phase.BODY
         self._body_bytes = self._framing_bytes = 0
         self.begin_request()
-        self.headers = []  # of trailers, which are not headers of the request (RFC 9110, 6.5.1)
+        self.headers = []  # collects trailers, which are not headers (RFC 9110, section 6.5.1)
 
     def begin_request(self) -> None:
         """Give the request to the ASGI application, or queue it behind the requests before it."""
@@ -228,7 +228,7 @@ class HttpProtocol(HttpToolsProtocol):
                     self._refuse(_too_slow(waiting, limits_s[waiting]))
                 case Waiting.READER:
                     self.transport.abort()
-                case _:  # a response could be taken for that of a request on its way
+                case _:  # no 408: a client that is just sending would take it for its response
                     self.transport.close()
 
     def _waiting(self) -> tuple[Waiting | None, object]:
@@ -327,7 +327,7 @@ class HttpProtocol(HttpToolsProtocol):
     def _ends_after_response(self) -> bool:
         """Close after the last response; return False if there is none to wait for.
 
-        A client that has left looks the same. So a stream ends: its client would not read on.
+        A client that has left looks the same. So a response that has begun, such as a stream, ends.
         """
         cycle = self.cycle
         if (

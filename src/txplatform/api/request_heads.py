@@ -75,8 +75,7 @@ def parser_problem(error: httptools.HttpParserError) -> ProblemError:
         return ProblemError(
             ProblemType.NOT_IMPLEMENTED,
             "The method is not one of HTTP.",
-            "Use a method that openapi.json lists. A client that speaks TLS needs a server that "
-            "does.",
+            "Use a method that openapi.json lists. If the client used https, TLS is off here.",
         )
     if any(words in str(error) for words in ("HTTP version", "HTTP/2", "PRI")):
         return _version_problem()

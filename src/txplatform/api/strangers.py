@@ -1,4 +1,4 @@
-"""Refuse callers without a valid API key before FastAPI, which would cost several times as much."""
+"""Refuse callers without a valid API key before FastAPI, which costs several times as much."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -7,7 +7,7 @@ from txplatform.api.exception_handlers import reported_problem, send_problem
 
 
 class RefuseStrangers:
-    """An application whose `/v1` needs a key. The operations check the scopes."""
+    """Middleware that refuses calls of `/v1` without a valid key. The endpoints check scopes."""
 
     def __init__(self, app: ASGIApp, authenticator: Authenticator) -> None:
         self.app = app

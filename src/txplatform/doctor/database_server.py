@@ -18,7 +18,7 @@ _NEEDED = {"events": ("SELECT",), "ruleset_events": ("SELECT", "INSERT")}
 """The privileges of the service's role on append-only tables, perhaps for some columns only."""
 
 _HISTORY = ("events", "snapshots", "ruleset_events", "api_keys", "checkpoints", "inbound_messages")
-"""The tables whose rows the service's role can read; for some columns it may have other rights."""
+"""The tables that the service's role may only read, or write in single columns."""
 
 _CHANGES = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
 _WRITTEN_BY_FUNCTIONS = ("events", "snapshots")
