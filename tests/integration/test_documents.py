@@ -64,7 +64,7 @@ def test_every_problem_is_described_somewhere(openapi: dict[str, Any]) -> None:
         .get("examples", {})
     }
     of_any_request = {"not-found", "method-not-allowed", *OF_PROTOCOL}
-    assert {kind.type for kind in ProblemType} - described == of_any_request
+    assert {kind.code for kind in ProblemType} - described == of_any_request
 
 
 def test_the_decision_has_the_contract_s_example(openapi: dict[str, Any]) -> None:

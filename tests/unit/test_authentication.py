@@ -104,7 +104,7 @@ def ask(authenticator: Authenticator, authorization: bytes | None, scope: Scope 
         key = asyncio.run(authenticated())
         require_scope(key, scope)
     except ProblemError as problem:
-        return problem.type.type
+        return problem.type.code
     return key.id
 
 
@@ -115,19 +115,19 @@ def test_a_key_is_looked_up_again_after_its_time_in_the_cache(
     stored.found = UNKNOWN
     clock.now += CACHED_S - 0.01
     assert ask(authenticator, bearer("a")) == "key_1"
-    assert authenticator.cached_key(header_digest(bearer("a")), READ) is KEY
+    assert authenticator.admit_cached(header_digest(bearer("a")), READ) is KEY
     assert stored.looked_up == 1
     clock.now += 0.01
-    assert authenticator.cached_key(header_digest(bearer("a")), READ) is None
+    assert authenticator.admit_cached(header_digest(bearer("a")), READ) is None
     assert ask(authenticator, bearer("a")) == "unauthenticated"
-    assert authenticator.cached_key(header_digest(bearer("a")), READ) is None
+    assert authenticator.admit_cached(header_digest(bearer("a")), READ) is None
     assert stored.looked_up == 2
 
 
 def test_a_key_without_the_scope_is_refused_even_if_cached(authenticator: Authenticator) -> None:
     assert ask(authenticator, bearer("a"), WRITE) == "forbidden"
     assert ask(authenticator, bearer("a"), WRITE) == "forbidden"
-    assert authenticator.cached_key(header_digest(bearer("a")), WRITE) is None
+    assert authenticator.admit_cached(header_digest(bearer("a")), WRITE) is None
     assert ask(authenticator, bearer("a"), READ) == "key_1"
 
 
@@ -184,7 +184,7 @@ def test_the_cache_holds_a_limited_number_of_keys(
         ask(authenticator, bearer(letter))
     assert ask(authenticator, bearer("c")) == ask(authenticator, bearer("b")) == "key_1"
     assert stored.looked_up == 3
-    assert authenticator.cached_key(header_digest(bearer("a")), READ) is None
+    assert authenticator.admit_cached(header_digest(bearer("a")), READ) is None
 
 
 def test_the_last_of_several_authorization_headers_counts() -> None:
@@ -263,7 +263,7 @@ def test_a_limited_key_may_use_only_its_accounts() -> None:
     for other in ("acc-2", None):
         with pytest.raises(ProblemError) as refused:
             require_account(limited, other)
-        assert refused.value.type.type == "forbidden"
+        assert refused.value.type.code == "forbidden"
 
 
 def test_made_up_keys_do_not_displace_real_ones(
@@ -273,7 +273,7 @@ def test_made_up_keys_do_not_displace_real_ones(
     stored.found = UNKNOWN
     for letter in "bcdefg":
         assert ask(authenticator, bearer(letter)) == "unauthenticated"
-    assert authenticator.cached_key(header_digest(bearer("a")), READ) is KEY
+    assert authenticator.admit_cached(header_digest(bearer("a")), READ) is KEY
     assert ask(authenticator, bearer("g")) == "unauthenticated"
     assert stored.looked_up == 7  # what is known not to exist is not looked up again
 
@@ -297,7 +297,7 @@ def test_keys_that_come_during_a_look_up_share_the_next_one(
     found = asyncio.run(together())
     assert found.count(KEY) == stored.looked_up == 1000
     refused = [each for each in found if isinstance(each, ProblemError)]
-    assert {each.type.type for each in refused} == {"overloaded"}
+    assert {each.type.code for each in refused} == {"overloaded"}
     assert refused[0].headers["Retry-After"] == "1"
     assert stored.queries <= 2
 
@@ -313,10 +313,10 @@ def test_a_key_that_is_refused_may_retry_after_its_time(
         try:
             return asyncio.run(authenticator.admit(bearer("a"))).id
         except ProblemError as problem:
-            return f"{problem.type.type} {problem.headers['Retry-After']}"
+            return f"{problem.type.code} {problem.headers['Retry-After']}"
 
     def is_direct() -> bool:
-        return authenticator.cached_key(header_digest(bearer("a")), READ) is KEY
+        return authenticator.admit_cached(header_digest(bearer("a")), READ) is KEY
 
     assert [admitted(), admitted(), admitted()] == ["key_1", "key_1", "rate-limited 2"]
     assert not is_direct()

@@ -167,7 +167,7 @@ def test_every_header_of_a_response_is_listed(openapi: dict[str, Any]) -> None:
 
 def test_every_problem_is_listed_with_its_status() -> None:
     rows = [(status, *codes(kind)) for status, kind, _ in table("Errors", "Status")]
-    check("Errors", sorted(rows), sorted((str(each.status), each.type) for each in ProblemType))
+    check("Errors", sorted(rows), sorted((str(each.status), each.code) for each in ProblemType))
 
 
 def test_every_member_of_a_problem_is_listed(openapi: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import SecretStr
 
-from txplatform.api.dependencies import ACCOUNT_PARAMETER, Caller
+from txplatform.api.dependencies import ACCOUNT_PARAMETER, RequiredKey
 from txplatform.api_keys import PLATFORM_SCOPES, Scope
 from txplatform.bootstrap import create_api
 from txplatform.settings import Settings
@@ -72,8 +72,10 @@ def _routes() -> list[APIRoute]:
     return [route for route in routes if isinstance(route, APIRoute)]
 
 
-def _callers(route: APIRoute) -> list[Caller]:
-    return [each.call for each in route.dependant.dependencies if isinstance(each.call, Caller)]
+def _callers(route: APIRoute) -> list[RequiredKey]:
+    return [
+        each.call for each in route.dependant.dependencies if isinstance(each.call, RequiredKey)
+    ]
 
 
 def _kind(route: APIRoute) -> str:
@@ -83,7 +85,7 @@ def _kind(route: APIRoute) -> str:
         case [*_] if f"{{{ACCOUNT_PARAMETER}}}" in route.path:
             return BY_PATH
         case [*callers]:
-            return OWN if all(caller.shows_own for caller in callers) else REFUSED
+            return OWN if all(caller.checks_accounts for caller in callers) else REFUSED
 
 
 def test_every_endpoint_is_classified() -> None:

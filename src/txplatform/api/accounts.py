@@ -91,7 +91,7 @@ _ETAG = documented_header("ETag", "The account version.")
 async def open_account(
     request: Request,
     services: ServicesOf,
-    key: Annotated[ApiKey, requires(Scope.ACCOUNTS_WRITE, shows_own=True)],
+    key: Annotated[ApiKey, requires(Scope.ACCOUNTS_WRITE, checks_accounts=True)],
     body: Annotated[OpenAccountRequest, Depends(JsonBody(OpenAccountRequest))],
 ) -> Response:
     """Open an account. The accounts team's Kafka message has the same effect.

@@ -29,11 +29,11 @@ from txplatform.api import (
 from txplatform.api.documents import documents_router
 from txplatform.api.exception_handlers import handle_errors_as_problems, send_problem
 from txplatform.api.head_requests import HeadRequests
+from txplatform.api.key_check import KeyCheck
 from txplatform.api.openapi import Endpoint, describe
 from txplatform.api.problems import NO_STORE, stopping_problem
 from txplatform.api.request_log import CLIENT_LEFT, NO_ROUTE, RequestLog
 from txplatform.api.services import Services
-from txplatform.api.strangers import RefuseStrangers
 from txplatform.contracts.problems import ProblemType
 from txplatform.contracts.trace_context import trace_of_request
 from txplatform.telemetry import correlation_id
@@ -72,7 +72,7 @@ class Api:
         services: Services,
         document: dict[str, Any],
     ) -> None:
-        self.app = HeadRequests(RefuseStrangers(app, services.authenticator))
+        self.app = HeadRequests(KeyCheck(app, services.authenticator))
         self.purchases = purchases
         self.services = services
         self.document = document
@@ -135,7 +135,7 @@ class _Exchange:
         self.responded = True
         refused: ProblemType | None = self._state.get("refused")  # by the HTTP protocol
         if refused is not None:
-            status, self._state["problem"] = refused.status, refused.type
+            status, self._state["problem"] = refused.status, refused.code
         path = process_transaction.PATH
         route = path if self._scope["path"] == path else _template(self._scope)
         self._request_log.responded(

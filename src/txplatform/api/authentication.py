@@ -71,7 +71,7 @@ class Authenticator:
             logger("api"), line="the last use of a key cannot be stored, will retry"
         )
 
-    def cached_key(self, digest: bytes, scope: Scope) -> ApiKey | None:
+    def admit_cached(self, digest: bytes, scope: Scope) -> ApiKey | None:
         """Return the key of an Authorization header if it may send a request now, else None.
 
         None also stands for a key that is not cached, lacks the scope or has sent too many
@@ -102,15 +102,15 @@ class Authenticator:
         """
         if authorization is None:
             raise _unauthenticated("No API key was sent.", reason="missing")
-        whole, now = header_digest(authorization), self._clock()
-        key = self._known.get(whole, now) or self._unusable.get(whole, now)
+        digest, now = header_digest(authorization), self._clock()
+        key = self._known.get(digest, now) or self._unusable.get(digest, now)
         if key is None:
             credentials = _CREDENTIALS.fullmatch(authorization)
             if credentials is None:
                 raise _unauthenticated(
                     "The Authorization header has no bearer API key.", reason="malformed"
                 )
-            key = await self._look_up(whole, credentials[1])
+            key = await self._look_up(digest, credentials[1])
         if isinstance(key, UnusableKey):
             raise _unauthenticated(
                 "The API key is unknown, expired or revoked.",
@@ -120,9 +120,9 @@ class Authenticator:
             )
         return key
 
-    async def _look_up(self, whole: bytes, key: bytes) -> ApiKey | UnusableKey:
+    async def _look_up(self, digest: bytes, secret: bytes) -> ApiKey | UnusableKey:
         """Look up a key. Concurrent requests with the same key share one look-up."""
-        waiting = self._looking.get(whole) or self._waiting.get(whole)
+        waiting = self._looking.get(digest) or self._waiting.get(digest)
         if waiting is None:
             if len(self._waiting) >= _MAX_WAITING:
                 raise retry_later(
@@ -130,8 +130,8 @@ class Authenticator:
                     "Too many API keys are being looked up.",
                     "Retry after the time in Retry-After.",
                 )
-            waiting = key, asyncio.get_running_loop().create_future()
-            self._waiting[whole] = waiting
+            waiting = secret, asyncio.get_running_loop().create_future()
+            self._waiting[digest] = waiting
             if self._look_up_task is None:
                 self._look_up_task = asyncio.create_task(self._look_up_waiting())
         return await asyncio.shield(waiting[1])
@@ -150,11 +150,11 @@ class Authenticator:
                         future.exception()  # the caller may have left
                     continue
                 until = self._clock() + CACHED_S
-                for (whole, (_, future)), key in zip(self._looking.items(), found, strict=True):
+                for (digest, (_, future)), key in zip(self._looking.items(), found, strict=True):
                     if isinstance(key, UnusableKey):
-                        self._unusable.put(whole, key, until)
+                        self._unusable.put(digest, key, until)
                     else:
-                        self._known.put(whole, key, until)
+                        self._known.put(digest, key, until)
                         self._note_use(key.id)
                     future.set_result(key)
                 if any(isinstance(key, UnusableKey) for key in found):
@@ -189,13 +189,13 @@ class _Cache(Generic[_Found]):
         self._size = size
         self._found: OrderedDict[bytes, tuple[_Found, float]] = OrderedDict()
 
-    def get(self, whole: bytes, now: float) -> _Found | None:
-        found = self._found.get(whole)
+    def get(self, digest: bytes, now: float) -> _Found | None:
+        found = self._found.get(digest)
         return found[0] if found is not None and now < found[1] else None
 
-    def put(self, whole: bytes, key: _Found, until: float) -> None:
-        self._found[whole] = (key, until)
-        self._found.move_to_end(whole)
+    def put(self, digest: bytes, key: _Found, until: float) -> None:
+        self._found[digest] = (key, until)
+        self._found.move_to_end(digest)
         while len(self._found) > self._size:
             self._found.popitem(last=False)
 

@@ -79,7 +79,7 @@ _log = logger("api")
 async def clear_purchases(
     request: Request,
     services: ServicesOf,
-    key: Annotated[ApiKey, requires(Scope.TRANSACTIONS_WRITE, shows_own=True)],
+    key: Annotated[ApiKey, requires(Scope.TRANSACTIONS_WRITE, checks_accounts=True)],
     body: Annotated[
         ClearingBatchBody,
         Depends(
@@ -141,7 +141,7 @@ def _parse(place: int, item: object, key: ApiKey) -> ClearingItem | ClearingItem
         return ClearingItemResponse(
             clearing.clearing_id,
             "bad",
-            problem.type.type,
+            problem.type.code,
             f"{problem.what} {problem.next_step}",
             "account_id",
         )
@@ -226,6 +226,6 @@ def _response(
     return ClearingItemResponse(
         item.clearing_id,
         "retry",
-        problem.type.type.replace("-", "_"),
+        problem.type.code.replace("-", "_"),
         f"{problem.what} Send it again; it is posted only once.",
     )

@@ -18,7 +18,7 @@ MAX_HEAD_BYTES = 16_384
 MAX_HEADER_LINES = 100
 MAX_URL_BYTES = 8192
 MAX_FRAMING_BYTES = 16_384
-"""The most bytes of chunk extensions and trailers, beyond five bytes of framing per byte of data."""
+"""The most bytes of chunk extensions and trailers, beyond five bytes for each byte of data."""
 MAX_PIPELINED = 16
 """The most pipelined requests that wait. Further ones are parsed later."""
 

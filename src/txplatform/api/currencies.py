@@ -18,7 +18,7 @@ EXAMPLES = (CurrenciesResponse([CURRENCIES["EUR"], CURRENCIES["JPY"]], None),)
 @router.get(
     "",
     response_model=CurrenciesResponse,
-    dependencies=[requires(None, shows_own=True)],
+    dependencies=[requires(None, checks_accounts=True)],
     responses=documented_list(),
 )
 async def read_currencies(limit: Limit = 500, cursor: Cursor = None) -> Response:

@@ -68,27 +68,29 @@ IfNoneMatch = Annotated[list[str], Depends(_if_none_match)]
 """All lines of the header; FastAPI would pass on only one."""
 
 
-def requires(scope: Scope | None, *, shows_own: bool = False) -> SecurityDependency:
+def requires(scope: Scope | None, *, checks_accounts: bool = False) -> SecurityDependency:
     """Return a dependency that checks the key's scope and accounts, and the query parameters.
 
     Without a scope any key will do. A key that is limited to accounts is refused unless the account
-    in the path is one of its own. An endpoint with `shows_own` checks the accounts itself.
+    in the path is one of its own. An endpoint with `checks_accounts` checks the accounts itself.
 
     The dependency sets `request.state.origin`, and adds the scope to the OpenAPI entry.
     """
-    return SecurityDependency(Caller(scope, shows_own), scopes=[] if scope is None else [scope])
+    return SecurityDependency(
+        RequiredKey(scope, checks_accounts), scopes=[] if scope is None else [scope]
+    )
 
 
 @dataclass(frozen=True)
-class Caller:
+class RequiredKey:
     """The dependency that `requires` returns; its value is the caller's key.
 
     Attributes:
-        shows_own: True if the endpoint itself keeps a limited key to its accounts.
+        checks_accounts: True if the endpoint itself keeps a limited key to its accounts.
     """
 
     scope: Scope | None
-    shows_own: bool
+    checks_accounts: bool
 
     async def __call__(
         self,
@@ -119,7 +121,7 @@ class Caller:
                 require_account(key, account_id)
             elif not key.allows(account_id):
                 raise account_not_found()
-        elif not self.shows_own:
+        elif not self.checks_accounts:
             raise ProblemError(
                 ProblemType.FORBIDDEN,
                 f"This call concerns all accounts, and the key {key.id} is limited to certain"

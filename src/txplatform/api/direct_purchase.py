@@ -144,7 +144,7 @@ class PurchaseProtocol(HttpProtocol):
         if request is None:
             return False
         known, body = request
-        key = self._purchases.cached_key(known.credentials)
+        key = self._purchases.admit_cached(known.credentials)
         if key is None:
             return False
         self._unset_keepalive_if_required()
@@ -161,7 +161,7 @@ class PurchaseProtocol(HttpProtocol):
         if headers.authorization is None or not headers.is_plain:
             return None
         credentials = header_digest(headers.authorization)
-        key = self._purchases.cached_key(credentials)
+        key = self._purchases.admit_cached(credentials)
         if key is None:
             return None
         if headers.has_trace:
@@ -210,7 +210,7 @@ class PurchaseProtocol(HttpProtocol):
             cycle.began,
             traceparent,
             cycle.key.id,
-            None if problem is None else problem.type.type,
+            None if problem is None else problem.type.code,
         )
 
     def _write(

@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from txplatform.api import reference_page
 from txplatform.api.asyncapi import describe_messages, message_schemas
+from txplatform.api.responses import is_current
 
 CACHE_CONTROL = "public, max-age=3600"
 _JSON = "application/json"
@@ -34,15 +35,12 @@ class Document:
     def __init__(self, value: Mapping[str, Any], media_type: str = _JSON) -> None:
         self._body = orjson.dumps(value)
         self._media_type = media_type
-        self._headers = {
-            "ETag": f'"{sha256(self._body).hexdigest()[:32]}"',
-            "Cache-Control": CACHE_CONTROL,
-        }
+        self._tag = sha256(self._body).hexdigest()[:32]
+        self._headers = {"ETag": f'"{self._tag}"', "Cache-Control": CACHE_CONTROL}
 
     def respond(self, request: Request) -> Response:
         """Return the document, or 304 if the caller has it."""
-        known = ",".join(request.headers.getlist("If-None-Match")).split(",")
-        if {tag.strip().removeprefix("W/") for tag in known} & {self._headers["ETag"], "*"}:
+        if is_current(self._tag, request.headers.getlist("If-None-Match")):
             return Response(status_code=304, headers=self._headers)
         return Response(self._body, headers=self._headers, media_type=self._media_type)
 

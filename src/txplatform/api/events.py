@@ -103,7 +103,7 @@ async def read_account_events(
 @router.get("/events", response_model=EventsResponse, responses=documented_list())
 async def read_events(
     services: ServicesOf,
-    key: Annotated[ApiKey, requires(Scope.AUDIT_READ, shows_own=True)],
+    key: Annotated[ApiKey, requires(Scope.AUDIT_READ, checks_accounts=True)],
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:
@@ -126,7 +126,7 @@ async def _responses(services: Services, events: Iterable[LoggedEvent]) -> list[
 @router.get(
     "/events/stream",
     response_class=StreamingResponse,
-    dependencies=[requires(Scope.AUDIT_READ, shows_own=True)],
+    dependencies=[requires(Scope.AUDIT_READ, checks_accounts=True)],
     responses={
         200: {
             "content": {"text/event-stream": {}},

@@ -374,7 +374,7 @@ class HttpProtocol(HttpToolsProtocol):
         if not logged:
             method, route, key_id = self.refused_request()
             self._request_log.responded(
-                method, route, status, perf_counter(), trace, key_id, problem.type.type
+                method, route, status, perf_counter(), trace, key_id, problem.type.code
             )
 
     def refused_request(self) -> tuple[str, str, str | None]:

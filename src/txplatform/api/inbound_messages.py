@@ -54,7 +54,7 @@ EXAMPLES = (InboundMessagesResponse([EXAMPLE], inbound_cursors().write(EXAMPLE.i
 )
 async def read_inbound_messages(  # noqa: PLR0913  # each is a filter of the contract
     services: ServicesOf,
-    key: Annotated[ApiKey, requires(Scope.AUDIT_READ, shows_own=True)],
+    key: Annotated[ApiKey, requires(Scope.AUDIT_READ, checks_accounts=True)],
     topic: Annotated[TopicName | None, Query(description="Filter by topic.")] = None,
     account_id: Annotated[UrlId | None, Query(description="Filter by account.")] = None,
     status: Annotated[MessageStatus | None, Query(description="Filter by current status.")] = None,

@@ -41,7 +41,7 @@ EXAMPLES = (
 MessageId = Annotated[
     int, Path(ge=1, le=2**63 - 1, description="The message's `id`.", examples=[17])
 ]
-Writer = Annotated[ApiKey, requires(Scope.INBOUND_WRITE, shows_own=True)]
+Writer = Annotated[ApiKey, requires(Scope.INBOUND_WRITE, checks_accounts=True)]
 _PROBLEMS = (ProblemType.MESSAGE_NOT_FOUND, ProblemType.MESSAGE_NOT_PARKED)
 
 

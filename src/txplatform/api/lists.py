@@ -7,6 +7,7 @@ from fastapi import Query
 from txplatform.api.dependencies import require_opened
 from txplatform.api.openapi_entries import Responses, documented
 from txplatform.api.services import Services
+from txplatform.contracts.cursors import CURSOR_FORM, MAX_CURSOR
 from txplatform.contracts.fields import UtcTime
 from txplatform.contracts.json_schemas import Documented
 from txplatform.contracts.problems import ProblemType
@@ -14,7 +15,7 @@ from txplatform.contracts.response_fields import MAX_PAGE
 from txplatform.decisions.request import AccountView
 from txplatform.domain.ids import AccountId
 
-CursorText = Annotated[str, Documented(pattern="^[A-Za-z0-9_-]+$", maxLength=64)]
+CursorText = Annotated[str, Documented(pattern=f"^{CURSOR_FORM}$", maxLength=MAX_CURSOR)]
 Cursor = Annotated[
     CursorText | None,
     Query(description="`next_cursor` of an earlier page. Send the same filters with it."),

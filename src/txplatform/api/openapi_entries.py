@@ -74,7 +74,7 @@ def documented(*types: ProblemType) -> Responses:
         )
         if type_.status in _HEADERS:
             entry["headers"] = _HEADERS[type_.status]
-        entry["content"][MEDIA_TYPE]["examples"][type_.type] = {
+        entry["content"][MEDIA_TYPE]["examples"][type_.code] = {
             "summary": type_.title,
             "value": asdict(
                 ProblemDetails(

@@ -47,7 +47,7 @@ class ProblemError(TxPlatformError):
 
     def note(self, state: MutableMapping[str, Any]) -> None:
         """Add what the request's log line needs to the state of an ASGI request."""
-        state["problem"] = self.type.type
+        state["problem"] = self.type.code
         state.update(self.logged)
 
 

@@ -121,12 +121,12 @@ class ProcessTransaction:
         await send({"type": "http.response.start", "status": status, "headers": response_headers})
         await send({"type": "http.response.body", "body": response})
 
-    def cached_key(self, credentials: bytes) -> ApiKey | None:
+    def admit_cached(self, credentials: bytes) -> ApiKey | None:
         """Return a key that may send purchases if it is cached, else None.
 
         `credentials` is the `header_digest` of the Authorization header.
         """
-        return self._authenticator.cached_key(credentials, _SCOPE)
+        return self._authenticator.admit_cached(credentials, _SCOPE)
 
     def submit(self, body: bytes, key: ApiKey, trace: TraceContext) -> asyncio.Future[Decided]:
         """Queue the purchase in a request body, and return a future for its durable decision.
@@ -212,7 +212,7 @@ def _written(
 @router.post(
     PATH,
     response_model=ProcessTransactionResponse,
-    dependencies=[requires(_SCOPE, shows_own=True)],
+    dependencies=[requires(_SCOPE, checks_accounts=True)],
     responses={200: {"headers": REPLAYED}, **documented_command()},
 )
 async def process_transaction(

@@ -46,14 +46,19 @@ async def command_response(
 
 
 def not_modified(version: int, if_none_match: Sequence[str]) -> Response | None:
-    """Return a 304 response if the caller already has this version, else None.
+    """Return a 304 response if the caller already has this version, else None; see `is_current`."""
+    if not is_current(str(version), if_none_match):
+        return None
+    return Response(status_code=304, headers={"ETag": etag(version)})
+
+
+def is_current(tag: str, if_none_match: Sequence[str]) -> bool:
+    """Return whether the caller has the version with this entity tag, given without quotes.
 
     `if_none_match` has the lines of the header: `*`, or lists of tags (RFC 9110, section 13.1.2).
     """
     tags = _TAG.findall(",".join(if_none_match))
-    if str(version) not in tags and "*" not in map(str.strip, if_none_match):
-        return None
-    return Response(status_code=304, headers={"ETag": etag(version)})
+    return tag in tags or "*" in map(str.strip, if_none_match)
 
 
 def etag(version: int) -> str:

@@ -11,15 +11,15 @@ from txplatform.api.services import Services
 from txplatform.api_keys import ApiKey, Scope
 from txplatform.contracts.json_schemas import Documented
 from txplatform.decisions.errors import OutcomeUnknownError, StoreUnavailableError
-from txplatform.domain.rulesets import MAX_NAME, NAME_FORM
+from txplatform.domain.rulesets import MAX_RULESET_ID, RULESET_ID_FORM
 
 T = TypeVar("T")
 
 RuleSetId = Annotated[
     str,
-    Documented(maxLength=MAX_NAME + 11),
+    Documented(maxLength=MAX_RULESET_ID),
     Path(
-        pattern=rf"^{NAME_FORM}@[1-9][0-9]{{0,9}}$",
+        pattern=rf"^{RULESET_ID_FORM}$",
         description="The name and version.",
         examples=["retail@3"],
     ),

@@ -14,6 +14,8 @@ from txplatform.errors import TxPlatformError
 
 Item = TypeVar("Item")
 
+CURSOR_FORM = "[A-Za-z0-9_-]+"
+MAX_CURSOR = 64
 _DIGEST_BYTES = 8
 _NUMBER_BYTES = 8
 

@@ -74,9 +74,9 @@ class ProblemType(Enum):
         "The version of HTTP is not supported",
     )
 
-    def __init__(self, type_: str, status: int, title: str) -> None:
-        self.type = type_
-        self.uri = f"/problems/{type_}"
+    def __init__(self, code: str, status: int, title: str) -> None:
+        self.code = code
+        self.uri = f"/problems/{code}"
         self.status = status
         self.title = title
 

@@ -14,12 +14,13 @@ from txplatform.contracts.cleaning import (
     MAX_TEXT,
     URL_ID_FORM,
 )
+from txplatform.contracts.cursors import CURSOR_FORM, MAX_CURSOR
 from txplatform.contracts.fields import MetadataForm
 from txplatform.domain.flags import Flag
 from txplatform.domain.money import MAX_AMOUNT, MAX_BALANCE, MAX_EXACT
 from txplatform.domain.reasons import Reason
 from txplatform.domain.rules import ALWAYS
-from txplatform.domain.rulesets import MAX_NAME, MAX_RULES, NAME_FORM
+from txplatform.domain.rulesets import MAX_RULES, MAX_RULESET_ID, RULESET_ID_FORM
 from txplatform.domain.transaction import MAX_REVERSED
 
 MAX_SENTENCE = 500
@@ -61,13 +62,13 @@ EventName = Annotated[
 ]
 RuleSetId = Annotated[
     str,
-    _text(f"{NAME_FORM}@[1-9][0-9]{{0,9}}", MAX_NAME + 11, "The name and version of the rule set."),
+    _text(RULESET_ID_FORM, MAX_RULESET_ID, "The name and version of the rule set."),
 ]
 Sha256 = Annotated[str, _text("[0-9a-f]{64}", 64, "SHA-256, hexadecimal.")]
 Traceparent = Annotated[str, _any_text(55, "W3C Trace Context.")]
 Tracestate = Annotated[str, _any_text(512, "Of W3C Trace Context, if the cause had one.")]
 TraceId = Annotated[str, _text("[0-9a-f]{32}", 32, "The id of a trace.")]
-Cursor = Annotated[str, _text("[A-Za-z0-9_-]+", 64, "An opaque place in the list.")]
+Cursor = Annotated[str, _text(CURSOR_FORM, MAX_CURSOR, "An opaque place in the list.")]
 ResponseCode = Annotated[str, _text("[0-9A-Z]{2}", 2, "ISO 8583:1987 field 39.")]
 AuthorizationCode = Annotated[str, _text("[0-9A-Z]{6}", 6, "ISO 8583:1987 field 38.")]
 CurrencyCode = Annotated[str, _text(CURRENCY_FORM, 3, "ISO 4217.")]

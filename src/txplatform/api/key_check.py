@@ -6,7 +6,7 @@ from txplatform.api.authentication import Authenticator, authorization_header
 from txplatform.api.exception_handlers import reported_problem, send_problem
 
 
-class RefuseStrangers:
+class KeyCheck:
     """Middleware that refuses calls of `/v1` without a valid key. The endpoints check scopes."""
 
     def __init__(self, app: ASGIApp, authenticator: Authenticator) -> None:
