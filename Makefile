@@ -85,6 +85,8 @@ sbom: setup ## write the software bill of materials and the licences of all pack
 		--output-reproducible --output-file dist/sbom.json $(RUNTIME)
 	PYTHONPATH= $(BIN)/pip-licenses --python $(RUNTIME)/bin/python --with-urls --with-license-file \
 		--no-license-path --with-notice-file --format plain-vertical --output-file dist/NOTICE
+	cat src/txplatform/api/swagger_ui/NOTICE src/txplatform/api/swagger_ui/LICENSE \
+		bank/src/txbank/web/static/vendored/LICENSES.txt >> dist/NOTICE
 
 clean: ## remove all generated files except the demo's data
 	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

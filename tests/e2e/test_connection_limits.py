@@ -17,8 +17,12 @@ import psutil
 import pytest
 
 from harness.api import RunningApi, create_key, open_account, purchase, running_api
+from harness.commands import opening
+from harness.commands import purchase as purchase_command
+from harness.histories import record
 from harness.postgres import PostgresServer
 from harness.waiting import wait_until
+from txplatform.database import Database
 
 DIRECT = "/v1/process-transaction"
 STREAM = "/v1/events/stream"
@@ -227,6 +231,18 @@ def test_a_client_that_does_not_read_is_dropped(limited: RunningApi, last: bytes
         statuses, _ = received(connection)
         assert set(statuses) == {200}
         assert len(statuses) < 30
+
+
+def test_an_event_stream_that_is_not_read_is_dropped(limited: RunningApi) -> None:
+    with Database(limited.env["TXPLATFORM_DATABASE_URL"]).connect() as connection:
+        record(connection, [opening("much", 10_000_000)])
+        record(connection, [purchase_command("much", f"m-{number}", 1) for number in range(3000)])
+    with socket.socket() as connection_:
+        connection_.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection_.connect(("127.0.0.1", urlsplit(limited.url).port))
+        connection_.sendall(head(limited, f"GET {STREAM} HTTP/1.1"))
+        wait_until(lambda: metric(limited, STREAMS) == 1, message="the stream")
+        wait_until(lambda: metric(limited, STREAMS) == 0, message="the end of the stream")
 
 
 def test_connections_beyond_the_limit_get_503_and_idle_ones_make_room(

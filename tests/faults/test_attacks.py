@@ -20,6 +20,8 @@ from harness.waiting import wait_until
 LIMIT_S = 3
 WINDOW_S = 8
 WINDOWS = 3
+KEYS_PER_S = 450
+"""How many unknown keys a second have to be refused at least, so that their attack is one."""
 
 
 def tight_api(env: dict[str, str]) -> dict[str, str]:
@@ -52,8 +54,18 @@ class Victim:
 
 def connections(api: RunningApi) -> float:
     """Return the number of connections, among them that of the client and that of the request."""
+    return metric(api, "txplatform_http_connections")
+
+
+def metric(api: RunningApi, name: str) -> float:
+    """Return the value of a metric; 0 if it has none."""
     text = httpx.get(f"{api.url}/metrics", timeout=60).text
-    return float(re.findall(r"^txplatform_http_connections (.*)$", text, re.MULTILINE)[0])
+    return sum(map(float, re.findall(rf"^{re.escape(name)} (.*)$", text, re.MULTILINE)))
+
+
+def unknown_keys(api: RunningApi) -> float:
+    """Return how many requests with unknown keys were refused."""
+    return metric(api, 'txplatform_http_refused_keys_total{reason="unknown"}')
 
 
 def test_an_attack_takes_no_memory_and_its_connections_end(service_env: dict[str, str]) -> None:
@@ -76,11 +88,13 @@ def test_an_attack_at_most_doubles_the_time_of_others(
     with running_api(tight_api(service_env)) as api:
         victim, process = Victim(api), psutil.Process(api.command.pid)
         before, most = process.memory_info().rss, 0
-        quiet, attacked = [], []
+        quiet, attacked, refused = [], [], 0.0
         for _ in range(WINDOWS):
             quiet.append(victim.p50_ms(WINDOW_S))
             with attacking(api, name):
+                refused -= unknown_keys(api)
                 attacked.append(victim.p50_ms(WINDOW_S))
+                refused += unknown_keys(api)
                 most = max(most, process.memory_info().rss)
             wait_until(lambda: connections(api) <= 2, message="the end of the connections")
         ratio = median(during / without for during, without in zip(attacked, quiet, strict=True))
@@ -89,5 +103,7 @@ def test_an_attack_at_most_doubles_the_time_of_others(
             f"{name}: p50 {median(quiet):.1f} ms alone, {median(attacked):.1f} ms attacked,"
             f" ratio {ratio:.2f}; memory {before / 1e6:.0f} MB, at most {grown_mb:+.0f} MB",
         )
+        if name == "unknown_keys":
+            assert refused / (WINDOWS * WINDOW_S) > KEYS_PER_S
         assert ratio < 2
         assert grown_mb < 50

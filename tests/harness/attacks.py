@@ -71,6 +71,21 @@ def event_streams(port: int, key: str) -> Iterator[None]:
     yield from _hold(port, lambda _: sent, 1000, rate=125)
 
 
+def event_streams_read(port: int, key: str) -> Iterator[None]:
+    """Try to open 100 event streams, and read them."""
+    streams = [_connect(port) for _ in range(100)]
+    for stream in streams:
+        stream.sendall(
+            b"GET /v1/events/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %b\r\n\r\n"
+            % key.encode()
+        )
+    while True:
+        yield
+        for stream in select.select(streams, [], [], 1)[0]:
+            if not stream.recv(1_000_000):
+                streams.remove(stream)
+
+
 def responses_never_read(port: int, _key: str) -> Iterator[None]:
     """Ask for the API's largest page that needs no key, and never read it."""
     sent = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 10
@@ -147,8 +162,8 @@ def _hold(
 ATTACKS = {
     each.__name__: each
     for each in (
-        *(header_lines, unfinished_heads, event_streams, responses_never_read, unknown_keys),
-        slow_requests,
+        *(header_lines, unfinished_heads, event_streams, event_streams_read),
+        *(responses_never_read, unknown_keys, slow_requests),
     )
 }
 
