@@ -59,7 +59,7 @@ class ApiKey:
         expires_at: The time from which the key is refused; None if it never expires.
         revoked_at: None if the key was not revoked.
         accounts: The only accounts that the key may use; None for all accounts.
-        last_used_at: At most about a minute before the last use; None if it was never used.
+        last_used_at: The last use, up to about a minute too early; None if it was never used.
     """
 
     id: str
@@ -96,8 +96,8 @@ class UnusableKey:
 def digest_of(key: bytes, *, limited: bool = False) -> bytes:
     """Return the digest that is stored for a key.
 
-    That of a key with limits is another one, since a process of the version before does not know
-    limits, and must not find the key.
+    A limited key has another digest than the same key without a limit. A process of the version
+    before knows no limits, and so does not find the key.
     """
     return hashlib.sha256(b"limited " + key if limited else key).digest()
 

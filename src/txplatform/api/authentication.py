@@ -42,9 +42,9 @@ _Waiting = tuple[bytes, asyncio.Future[ApiKey | UnusableKey]]
 class Authenticator:
     """Looks up API keys, and caches recently used keys.
 
-    Keys that wait are looked up together, by one connection. So made-up keys, however many, leave
-    the other connections to other queries, and a new key need not wait for its turn among them.
-    They also have a cache of their own, since they would displace the real keys.
+    Waiting keys are looked up in one query on one connection. So many made-up keys neither occupy
+    the other connections nor delay a real key. Unusable keys have a cache of their own, so they
+    cannot displace real ones.
     """
 
     def __init__(

@@ -169,9 +169,9 @@ ORDER BY e.position
 """
 """Reads the events of streams after a position, in the order of the log.
 
-Within a stream, positions ascend with the versions, which have no gaps. So each stream's first
-version after the position is found by bisection: it is `high` once `low` is the one before. At the
-end of the log, the newest version of each stream is enough.
+Versions have no gaps, and positions ascend with them, so bisection finds the first version after the
+position: it ends when `high - low = 1`, and `high` is that version. If a stream's newest event is not
+after the position, the first query already shows it.
 """
 
 READ_STREAM = """

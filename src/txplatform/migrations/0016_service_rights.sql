@@ -3,7 +3,7 @@
 -- that whoever has the service's password can neither rewrite history nor choose its order and times.
 --
 -- The tables' owner is not bound, since restores and the resets in docs/operations.md are its task. The
--- functions run with the rights of the caller, who may read all that they read.
+-- functions run as the caller, who may read every table that they read.
 
 CREATE FUNCTION is_owner() RETURNS boolean LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -71,8 +71,8 @@ CREATE TRIGGER inbound_messages_numbered BEFORE INSERT ON inbound_messages
     FOR EACH ROW WHEN ((NEW.status = 'parked' OR NEW.parked_number IS NOT NULL) AND NOT is_owner())
     EXECUTE FUNCTION check_parked_number();
 
--- An outcome changes only while the message can still take effect: it is parked, it waits, its wait has
--- ended in a rejection, or it had no effect and has one now. The event of an effect is in the log.
+-- An outcome is final unless the message is parked or waiting, was rejected after waiting, or had no
+-- effect and now gets one. The event of an effect must be in the log.
 CREATE FUNCTION check_outcome() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     account text := coalesce(NEW.account_id, OLD.account_id);
