@@ -1,7 +1,7 @@
 """The field types of responses and published messages: the forms and bounds that readers can use.
 
-Their patterns and bounds only go into the schemas; responses are not validated. A description of the
-field in the docstring of its class takes precedence over that of the type.
+Their patterns and bounds only go into the schemas; responses are not validated. A description of
+the field in the docstring of its class takes precedence over that of the type.
 """
 
 from typing import Annotated, Any, Literal

@@ -169,9 +169,9 @@ ORDER BY e.position
 """
 """Reads the events of streams after a position, in the order of the log.
 
-Versions have no gaps, and positions ascend with them, so bisection finds the first version after the
-position: it ends when `high - low = 1`, and `high` is that version. If a stream's newest event is not
-after the position, the first query already shows it.
+Versions have no gaps, and positions ascend with them, so bisection finds the first version after
+the position: it ends when `high - low = 1`, and `high` is that version. If a stream's newest event
+is not after the position, the first query already shows it.
 """
 
 READ_STREAM = """

@@ -21,7 +21,7 @@ m.business_key IS NOT NULL
 AND ({_BUSINESS_ID}, m.id) > (%(business_id)s, %(after)s)
 AND ({_BUSINESS_ID}, m.id) <= (%(business_id)s, {2**63 - 1})
 """
-"""A comparison of rows, so that the planner uses the index of business ids; see `row_equals`."""
+"""A comparison of rows, so that the planner uses the index of business ids. See `row_equals`."""
 _OF_OWN_AFTER = f"""
 (m.account_id, m.id) > (own.id, %(after)s) AND (m.account_id, m.id) <= (own.id, {2**63 - 1})
 """
