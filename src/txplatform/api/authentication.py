@@ -183,7 +183,7 @@ class Authenticator:
 
 
 class _Cache(Generic[_Found]):
-    """What was found for the most recent Authorization headers."""
+    """The results of the most recent look-ups, by header digest."""
 
     def __init__(self, size: int) -> None:
         self._size = size

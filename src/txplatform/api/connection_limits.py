@@ -35,7 +35,7 @@ _OTHER_FILES = 100
 
 
 class Waiting(Enum):
-    """What a connection waits for from its client."""
+    """The next thing that a connection needs from its client."""
 
     FIRST_BYTE = auto()
     HEAD = auto()

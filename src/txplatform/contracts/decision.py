@@ -53,7 +53,7 @@ class DecisionResponse(DecisionFields):
     """The decision on a purchase.
 
     Attributes:
-        kind: Tells a decision from a dry run.
+        kind: `decision`, unlike the response to a dry run.
         response_code: ISO 8583:1987 field 39; for a decline, the code of the first reason.
         authorization_code: Six characters; null for a decline.
         balance: The balance after the decision, minor units; null if the account was never opened.
@@ -69,7 +69,7 @@ class DryRunResponse(DecisionFields):
     """The decision that a purchase would get now. Nothing is recorded or held.
 
     Attributes:
-        kind: Tells a dry run from a decision.
+        kind: `dry_run`, unlike the response to a purchase.
         authorization_code: Null, because no code is issued.
         balance: The balance after the purchase, minor units; null if the account was never opened.
         account_version: The version of the account that was evaluated.
