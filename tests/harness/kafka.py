@@ -333,15 +333,19 @@ def recreate_topics(
     names = list(names)
     present = set(admin.list_topics(timeout=10).topics)
     if old := [name for name in names if name in present]:
-        for future in admin.delete_topics(old).values():
-            future.result(30)
-        wait_until(
-            lambda: not present_topics(admin) & set(old), message="the old topics to disappear"
-        )
+        delete_topics(admin, old)
     topics = [NewTopic(name, partitions, copies, config=config or {}) for name in names]
     for future in admin.create_topics(topics).values():
         future.result(30)
     wait_until(lambda: _led(admin, partitions) >= set(names), message="the topics to exist")
+
+
+def delete_topics(admin: AdminClient, names: Iterable[str]) -> None:
+    """Delete these topics, and wait until the broker does not list them."""
+    old = [*names]
+    for future in admin.delete_topics(old).values():
+        future.result(30)
+    wait_until(lambda: not present_topics(admin) & set(old), message="the topics to disappear")
 
 
 def empty_topics(bootstrap: str, names: Iterable[str], *, partitions: int = 4) -> None:

@@ -146,6 +146,10 @@ def test_decisions_expiry_and_reports_follow_the_simulated_days(
             "/v1/rulesets/m@1/activations", json={"activation_id": "a", "reason": "Test."}
         )
         assert activated.is_success, activated.text
+        wait_until(
+            lambda: 'in_force{ruleset="m@1"} 1.0' in api.client.get("/metrics").text,
+            message="the rule set to be in force",
+        )
         open_account(api.client, "acc", 1000)
 
         def buy(name: str, day: int) -> str:

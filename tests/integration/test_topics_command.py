@@ -24,8 +24,7 @@ def test_topics_create_makes_the_missing_topics_and_leaves_the_others(
 ) -> None:
     env = {**service_env, "TXPLATFORM_KAFKA_BOOTSTRAP_SERVERS": topics}
     admin = AdminClient({"bootstrap.servers": topics})
-    for future in admin.delete_topics([*MISSING]).values():
-        future.result(30)
+    delete_topics(admin, MISSING)
     code, out, err = run_command("topics", "create", "--partitions", "4", "--json", env=env)
     assert code == 0, err
     assert set(json.loads(out)["created"]) == MISSING
@@ -46,8 +45,7 @@ def test_topics_create_tells_how_existing_topics_differ(
     """New topics get as many partitions as the existing ones have."""
     env = {**service_env, "TXPLATFORM_KAFKA_BOOTSTRAP_SERVERS": topics}
     admin = AdminClient({"bootstrap.servers": topics})
-    for future in admin.delete_topics([*MISSING]).values():
-        future.result(30)
+    delete_topics(admin, MISSING)
     recreate_topics(topics, [SUBMITTED], partitions=6)
     set_topic(topics, LIMIT_CHANGED, "cleanup.policy", "compact")
     code, out, err = run_command("topics", "create", env=env)
@@ -72,8 +70,7 @@ def test_topics_create_says_that_no_broker_responds_or_why_one_refuses(
     assert (code, out) == (1, "")
     assert "Connection refused" in err
     admin = AdminClient({"bootstrap.servers": topics})
-    for future in admin.delete_topics([*MISSING]).values():
-        future.result(30)
+    delete_topics(admin, MISSING)
     one = {"TXPLATFORM_KAFKA_BOOTSTRAP_SERVERS": topics}
     code, out, err = run_command(
         "topics", "create", "--replication-factor", "3", env=service_env | one

@@ -116,6 +116,7 @@ def test_a_missing_setting_is_named_with_the_places_to_set_it(
 @example("p@ssword")
 @example("pa@ss:word")
 @example("a/b")
+@example("%91")
 @example("12/b")
 @example("12?user=b")
 @example("fine%41")

@@ -164,9 +164,10 @@ class ServiceSettings(_OwnSettings):
                 raise ValueError(
                     "has to be a URL such as postgresql://user:password@host:5432/name"
                 )
+            usable = has_plain_userinfo(url)
             try:
-                usable = has_plain_userinfo(url) and bool(conninfo_to_dict(url))
-            except psycopg.ProgrammingError:
+                conninfo_to_dict(url)
+            except (psycopg.ProgrammingError, UnicodeDecodeError):
                 usable = False
             if not usable:
                 raise ValueError(
