@@ -29,7 +29,7 @@ from harness.inbound import (
     wait_for_messages,
 )
 from harness.kafka import Broker as KafkaBroker
-from harness.kafka import recreate_topics
+from harness.kafka import delete_topics, recreate_topics
 from harness.ports import free_port
 from harness.postgres import TestDatabase
 from harness.processes import Command
@@ -237,7 +237,7 @@ def test_the_consumer_names_missing_topics_and_waits_for_them(
 ) -> None:
     """It reads the existing topics meanwhile."""
     admin = AdminClient({"bootstrap.servers": topics})
-    admin.delete_topics([OPENED])[OPENED].result(30)
+    delete_topics(admin, [OPENED])
     with consuming(settings_for(database, topics)) as consumer:
         wait_until(
             lambda: f"topic {OPENED} does not exist" in consumer.health().detail,

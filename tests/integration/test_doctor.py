@@ -17,7 +17,7 @@ from harness.api import create_key
 from harness.commands import opening
 from harness.histories import record as record_events
 from harness.inbound import SUBMITTED, Sender, execute, payment
-from harness.kafka import present_topics, recreate_topics
+from harness.kafka import delete_topics, present_topics, recreate_topics
 from harness.ports import free_port
 from harness.postgres import PostgresServer, TestDatabase
 from harness.processes import run_command
@@ -192,8 +192,7 @@ def test_a_role_with_other_rights_to_the_log_than_it_needs_fails(
 
 def test_missing_topics_are_named(env: dict[str, str], topics: str) -> None:
     admin = AdminClient({"bootstrap.servers": topics})
-    admin.delete_topics([TRANSACTION_DECISIONED])[TRANSACTION_DECISIONED].result(30)
-    wait_until(lambda: TRANSACTION_DECISIONED not in present_topics(admin))
+    delete_topics(admin, [TRANSACTION_DECISIONED])
     code, found = examined(env)
     assert code == 1
     assert found["topics"]["detail"] == f"Missing: {TRANSACTION_DECISIONED}."
@@ -210,8 +209,7 @@ def test_topics_that_differ_in_partitions_are_a_warning(env: dict[str, str], top
 def test_a_compacted_topic_fails(env: dict[str, str], topics: str) -> None:
     """Compaction would keep only an account's newest message."""
     admin = AdminClient({"bootstrap.servers": topics})
-    admin.delete_topics([SUBMITTED])[SUBMITTED].result(30)
-    wait_until(lambda: SUBMITTED not in present_topics(admin))
+    delete_topics(admin, [SUBMITTED])
     compacted = NewTopic(SUBMITTED, 4, 1, config={"cleanup.policy": "compact"})
     admin.create_topics([compacted])[SUBMITTED].result(30)
     wait_until(lambda: SUBMITTED in present_topics(admin))

@@ -11,7 +11,7 @@ from harness.histories import record
 from harness.inbound import SUBMITTED, Sender, consuming, inbox, settings_for, wait_for_messages
 from harness.inbound import opened as opened_body
 from harness.inbound import payment as payment_body
-from harness.kafka import present_topics, recreate_topics
+from harness.kafka import delete_topics, recreate_topics
 from harness.postgres import TestDatabase
 from harness.published import (
     checkpoint,
@@ -114,8 +114,7 @@ def test_a_missing_dead_letter_topic_holds_up_no_decision(
     database: TestDatabase, topics: str
 ) -> None:
     admin = AdminClient({"bootstrap.servers": topics})
-    admin.delete_topics([DEAD])[DEAD].result(30)
-    wait_until(lambda: DEAD not in present_topics(admin))
+    delete_topics(admin, [DEAD])
     with Database(database.service_url).connect() as connection:
         record(connection, [payment("acc-1", "p-1", 100, "EUR")])
         record(connection, [opening("acc-1"), purchase("acc-1", "tx-1", 5)])

@@ -8,7 +8,7 @@ from confluent_kafka.admin import AdminClient
 from harness.commands import opening, payment, purchase
 from harness.histories import record
 from harness.inbound import execute, settings_for
-from harness.kafka import present_topics, recreate_topics
+from harness.kafka import delete_topics, recreate_topics
 from harness.postgres import TestDatabase
 from harness.published import (
     TRANSACTION_DECISIONED,
@@ -132,8 +132,7 @@ def test_a_publisher_names_a_missing_topic_and_waits_for_it(
     database: TestDatabase, topics: str
 ) -> None:
     admin = AdminClient({"bootstrap.servers": topics})
-    admin.delete_topics([TRANSACTION_DECISIONED])[TRANSACTION_DECISIONED].result(30)
-    wait_until(lambda: TRANSACTION_DECISIONED not in present_topics(admin))
+    delete_topics(admin, [TRANSACTION_DECISIONED])
     decide(database, accounts=2, purchases=3)
     with publishing(settings_for(database, topics)) as publisher:
         wait_until(
