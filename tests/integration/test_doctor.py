@@ -67,7 +67,7 @@ def age_the_log(database: TestDatabase) -> None:
 def test_a_healthy_installation_passes(env: dict[str, str]) -> None:
     """One broker and one database give no redundancy, and the server has its default settings."""
     code, found = examined(env)
-    assert code == 0
+    assert code == 0, found
     assert statuses(found, FindingStatus.WARNING) == {
         *("WAL files", "standby", "topic copies", "dead letter size")
     }
