@@ -185,6 +185,7 @@ def test_event_streams_are_limited_per_key_and_in_all(limited: RunningApi) -> No
                 "/problems/too-many-streams",
             )
             assert refused.headers["Retry-After"] == "5"
+            assert refused.headers["Connection"] == "close"
             assert words in refused.json()["detail"]
         assert "txplatform_http_event_streams 3.0" in limited.client.get("/metrics").text
     wait_until(

@@ -20,6 +20,9 @@ from urllib.parse import urlsplit
 
 from harness.api import RunningApi
 
+_CALLERS = 32
+"""Connections that send unknown keys; each waits for its response."""
+
 
 @contextmanager
 def attacking(api: RunningApi, name: str) -> Iterator[None]:
@@ -94,7 +97,7 @@ def responses_never_read(port: int, _key: str) -> Iterator[None]:
 
 def unknown_keys(port: int, _key: str) -> Iterator[None]:
     """Send 500 requests a second, each with another made-up key."""
-    connections = cycle([_connect(port) for _ in range(8)])
+    connections = cycle([_connect(port) for _ in range(_CALLERS)])
     prefix = os.urandom(8).hex()
     began = time.monotonic()
     for number in count():
@@ -103,8 +106,8 @@ def unknown_keys(port: int, _key: str) -> Iterator[None]:
             b"GET /v1/currencies HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer txp_%b%027d\r\n\r\n"
             % (prefix.encode(), number)
         )
-        if number % 8 == 7:
-            for connection in islice(connections, 8):
+        if number % _CALLERS == _CALLERS - 1:
+            for connection in islice(connections, _CALLERS):
                 answer = b""
                 while not answer.endswith(b"}"):
                     answer += connection.recv(65_536)

@@ -86,12 +86,14 @@ class StreamLimits(Collector):
             (self._open.total(), self._most, "This process has"),
         ):
             if count >= most:
-                raise retry_later(
+                problem = retry_later(
                     ProblemType.TOO_MANY_STREAMS,
                     f"{whose} {count} open event streams, the most allowed.",
                     "Close one, or read `GET /v1/events` in pages.",
                     _STREAM_RETRY_S,
                 )
+                problem.headers["Connection"] = "close"  # connections that wait take memory
+                raise problem
         self._open[key_id] += 1
         try:
             yield
