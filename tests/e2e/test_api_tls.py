@@ -22,7 +22,7 @@ from harness.waiting import wait_until
 from txplatform_client import Client
 
 OPERATIONS = ROOT / "docs" / "operations.md"
-NOT_USED = "the new certificate is not used"
+NOT_USED = "cannot use the new certificate"
 
 
 @pytest.fixture(scope="module")

@@ -234,16 +234,19 @@ def test_a_client_that_does_not_read_is_dropped(limited: RunningApi, last: bytes
         assert len(statuses) < 30
 
 
-def test_an_event_stream_that_is_not_read_is_dropped(limited: RunningApi) -> None:
-    with Database(limited.env["TXPLATFORM_DATABASE_URL"]).connect() as connection:
-        record(connection, [opening("much", 10_000_000)])
-        record(connection, [purchase_command("much", f"m-{number}", 1) for number in range(3000)])
-    with socket.socket() as connection_:
-        connection_.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        connection_.connect(("127.0.0.1", urlsplit(limited.url).port))
-        connection_.sendall(head(limited, f"GET {STREAM} HTTP/1.1"))
-        wait_until(lambda: metric(limited, STREAMS) == 1, message="the stream")
-        wait_until(lambda: metric(limited, STREAMS) == 0, message="the end of the stream")
+def test_an_event_stream_that_is_not_read_is_dropped(service_env: dict[str, str]) -> None:
+    with Database(service_env["TXPLATFORM_DATABASE_URL"]).connect() as database:
+        record(database, [opening("much", 10_000_000)])
+        record(database, [purchase_command("much", f"m-{number}", 1) for number in range(3000)])
+    with (
+        running_api(service_env, TXPLATFORM_API_SEND_TIMEOUT_S=str(LIMIT_S)) as api,
+        socket.socket() as connection,
+    ):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", urlsplit(api.url).port))
+        connection.sendall(head(api, f"GET {STREAM} HTTP/1.1"))
+        wait_until(lambda: metric(api, STREAMS) == 1, message="the stream")
+        wait_until(lambda: metric(api, STREAMS) == 0, message="the end of the stream")
 
 
 def test_connections_beyond_the_limit_get_503_and_idle_ones_make_room(
