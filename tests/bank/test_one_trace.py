@@ -9,7 +9,6 @@ import pytest
 from harness.api import create_key, purchase, running_api
 from harness.bank import new_account, new_bank, new_payment
 from harness.mail_server import MailServer
-from harness.ports import free_port
 from harness.postgres import PostgresServer, TestDatabase
 from harness.processes import Command
 from harness.receiver import Receiver
@@ -17,6 +16,7 @@ from harness.spans import SentSpan, received_spans
 from harness.waiting import wait_until
 from harness.web import add_web_user, logged_in
 from txbank.web.users import OwnAccount, Role
+from txplatform.demo.processes import free_port
 from txplatform.tracing import process_tracer
 
 PAYING, BUYING = "0af7651916cd43dd8448eb211c80319c", "1bf7651916cd43dd8448eb211c80319d"

@@ -14,12 +14,12 @@ from fastapi.routing import APIRoute
 from markupsafe import escape
 
 from harness.bank import IBAN, Bank, new_bank
-from harness.ports import free_port
 from harness.postgres import PostgresServer
 from harness.processes import Command
 from harness.web import PASSWORD, WebUser, add_web_user, browser_client, logged_in
 from txbank import web
 from txbank.web.users import OwnAccount, Role
+from txplatform.demo.processes import free_port
 
 OWN = OwnAccount("acc", "EUR", "gold")
 BOOKING = {

@@ -16,9 +16,9 @@ import yaml
 from harness.api import RunningApi, open_account, purchase, running_api
 from harness.certificates import Authority, Pair, new_authority
 from harness.containers import IMAGE_PORT, ROOT, healthy
-from harness.ports import free_port
 from harness.processes import run_command
 from harness.waiting import wait_until
+from txplatform.demo.processes import free_port
 from txplatform_client import Client
 
 OPERATIONS = ROOT / "docs" / "operations.md"

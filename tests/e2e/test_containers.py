@@ -26,10 +26,10 @@ from harness.containers import (
     manifests,
     require_read_only,
 )
-from harness.ports import free_port
 from harness.postgres import PostgresServer
 from harness.processes import Command, run_command
 from harness.waiting import wait_until
+from txplatform.demo.processes import free_port
 
 OF_KUBERNETES = {
     "TXPLATFORM_SERVICE_HOST": "10.0.0.1",

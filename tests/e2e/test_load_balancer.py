@@ -15,9 +15,9 @@ import pytest
 
 from harness.api import RunningApi, balance, open_account, purchase, running_api
 from harness.debian import program
-from harness.ports import free_port
 from harness.postgres import PostgresServer
 from harness.waiting import wait_until
+from txplatform.demo.processes import free_port
 
 CONFIGURATION = Path(__file__).parents[2] / "deploy" / "haproxy.cfg"
 

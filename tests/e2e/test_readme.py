@@ -16,8 +16,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.ports import free_port
 from harness.waiting import wait_until
+from txplatform.demo.processes import free_port
 
 ROOT = Path(__file__).parents[2]
 SECTION = re.compile(r"^## (.+)$", re.MULTILINE)

@@ -19,11 +19,11 @@ import pytest
 
 from harness.api import RunningApi, running_api
 from harness.inbound import wait_for_messages
-from harness.ports import free_port
 from harness.postgres import TestDatabase
 from harness.processes import Command, run_command
 from harness.published import read_topic
 from harness.waiting import wait_until
+from txplatform.demo.processes import free_port
 from txplatform.simulation.plan import Day, plan
 from txplatform.simulation.runner import Simulator
 

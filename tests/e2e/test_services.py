@@ -21,11 +21,11 @@ from harness.api import balance, open_account, purchase, running_api
 from harness.inbound import payment
 from harness.kafka import Broker
 from harness.metrics import documented_metrics, exported_metrics
-from harness.ports import free_port
 from harness.postgres import PostgresServer, TestDatabase
 from harness.processes import Command, run_command
 from harness.published import decided, deduped, read_topic
 from harness.waiting import wait_until
+from txplatform.demo.processes import free_port
 from txplatform.process_metrics import VERSION
 
 WORKERS = ("consumer", "publisher", "projector")

@@ -230,7 +230,7 @@ def test_a_force_post_is_listed_and_its_late_authorization_becomes_its_decision(
 
 
 def test_a_reversal_before_its_authorization(caller: Caller) -> None:
-    """The authorization holds nothing."""
+    """An authorization that comes after its reversal holds nothing."""
     caller.post("transactions/t/reversals", reversal_id="r")
     assert values(caller.read("t"), "decision", "state") == (None, "reversed")
     caller.buy("t", 100)

@@ -16,10 +16,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from harness.api import create_key, open_account, purchase, running_api
-from harness.ports import free_port
 from harness.postgres import PostgresServer, TestDatabase
 from harness.processes import Command, run_command
 from harness.waiting import wait_until
+from txplatform.demo.processes import free_port
 
 
 def test_a_stream_ends_when_its_key_is_revoked(service_env: dict[str, str]) -> None:

@@ -30,7 +30,6 @@ from harness.inbound import (
 )
 from harness.kafka import Broker as KafkaBroker
 from harness.kafka import delete_topics, recreate_topics
-from harness.ports import free_port
 from harness.postgres import TestDatabase
 from harness.processes import Command
 from harness.waiting import wait_until
@@ -38,6 +37,7 @@ from txplatform.consumers.broker import Broker
 from txplatform.consumers.group import Identity
 from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.contracts.messages import INBOUND
+from txplatform.demo.processes import free_port
 from txplatform.kafka import BrokersError
 from txplatform.settings import Settings
 

@@ -14,11 +14,11 @@ from harness import commands
 from harness.api import RunningApi, open_account, purchase, running_api
 from harness.histories import record
 from harness.inbound import execute
-from harness.ports import free_port
 from harness.postgres import TestDatabase
 from harness.processes import Command
 from harness.waiting import wait_until
 from txplatform.database import Database
+from txplatform.demo.processes import free_port
 
 
 def _sessions(database: TestDatabase) -> int:

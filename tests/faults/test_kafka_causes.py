@@ -22,12 +22,12 @@ from harness.inbound import (
 )
 from harness.kafka import MISSING, can_start_broker
 from harness.kafka_causes import commands_tell, examined, parts_tell, wait_for_words
-from harness.ports import free_port
 from harness.postgres import TestDatabase
 from harness.processes import run_command
 from harness.published import TRANSACTION_DECISIONED, decide, publishing, wait_for_publisher
 from harness.secured_kafka import PASSWORD, SecuredBroker, client_of
 from harness.waiting import wait_until
+from txplatform.demo.processes import free_port
 from txplatform.settings import Settings
 
 DEAD_LETTERS = tuple(f"{topic}.dlq" for topic in TOPICS_IN)

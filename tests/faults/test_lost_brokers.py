@@ -26,13 +26,13 @@ from harness.inbound import (
     wait_for_messages,
 )
 from harness.kafka import MISSING, Cluster, can_start_broker, recreate_topics
-from harness.ports import free_port
 from harness.postgres import TestDatabase
 from harness.processes import Command, run_command
 from harness.published import TRANSACTION_DECISIONED, decide, publishing, wait_for_publisher
 from harness.waiting import wait_until
 from txplatform.contracts.inbound_messages import MessageStatus
 from txplatform.contracts.messages import INBOUND
+from txplatform.demo.processes import free_port
 
 ACCOUNTS = [f"acc-{number}" for number in range(20)]
 FAIL_OVER_S = 40

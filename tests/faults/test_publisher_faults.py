@@ -14,7 +14,6 @@ import pytest
 
 from harness.inbound import settings_for
 from harness.kafka import Broker, recreate_topics, set_topic
-from harness.ports import free_port
 from harness.postgres import TestDatabase
 from harness.processes import Command
 from harness.published import (
@@ -28,6 +27,7 @@ from harness.published import (
     wait_for_publisher,
 )
 from harness.waiting import wait_until
+from txplatform.demo.processes import free_port
 
 ACCOUNTS = 100
 PURCHASES = 200

@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 import psycopg
 
-from harness.ports import free_port
 from harness.processes import Command
 from txplatform import api_keys
+from txplatform.demo.processes import free_port
 
 ALL_SCOPES = (
     "transactions:write",

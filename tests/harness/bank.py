@@ -12,13 +12,13 @@ import httpx
 import psycopg
 from psycopg.rows import dict_row
 
-from harness.ports import free_port
 from harness.postgres import PostgresServer, TestDatabase
 from harness.processes import Command
 from harness.waiting import wait_until
 from txbank import api_keys
 from txbank.commands import SERVICES
 from txbank.database import Connection, Database
+from txplatform.demo.processes import free_port
 
 NOWHERE = "127.0.0.1:1"
 """An address at which nothing listens."""

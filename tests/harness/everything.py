@@ -10,9 +10,9 @@ import httpx
 
 from harness.api import create_key, running_api
 from harness.bank import Bank, new_bank
-from harness.ports import free_port
 from harness.postgres import PostgresServer, TestDatabase
 from harness.processes import Command
+from txplatform.demo.processes import free_port
 
 
 @dataclass

@@ -26,9 +26,9 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, tho
 )
 from confluent_kafka.cimpl import NewTopic
 
-from harness.ports import free_port
 from harness.processes import wait_frozen
 from harness.waiting import wait_until
+from txplatform.demo.processes import free_port
 
 _POM = Path(__file__).parent / "kafka.xml"
 _LIBS = Path(__file__).parents[2] / ".cache" / "kafka-4.1.0"

@@ -9,7 +9,7 @@ from socketserver import StreamRequestHandler, ThreadingTCPServer
 from types import TracebackType
 from typing import Self
 
-from harness.ports import free_port
+from txplatform.demo.processes import free_port
 
 
 class MailServer:

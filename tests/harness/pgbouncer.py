@@ -13,9 +13,9 @@ from pathlib import Path
 
 from harness.certificates import Pair
 from harness.debian import program
-from harness.ports import free_port
 from harness.postgres import SERVICE_ROLE, PostgresServer, TestDatabase
 from harness.waiting import wait_until
+from txplatform.demo.processes import free_port
 
 _SETTINGS = """
 [databases]

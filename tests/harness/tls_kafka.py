@@ -8,8 +8,8 @@ from typing_extensions import override
 
 from harness.certificates import Authority
 from harness.kafka import Broker
-from harness.ports import free_port
 from harness.secured_kafka import PASSWORD
+from txplatform.demo.processes import free_port
 
 _MODULE = "org.apache.kafka.common.security.scram.ScramLoginModule required"
 

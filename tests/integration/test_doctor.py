@@ -18,7 +18,6 @@ from harness.commands import opening
 from harness.histories import record as record_events
 from harness.inbound import SUBMITTED, Sender, execute, payment
 from harness.kafka import delete_topics, present_topics, recreate_topics
-from harness.ports import free_port
 from harness.postgres import PostgresServer, TestDatabase
 from harness.processes import run_command
 from harness.published import TRANSACTION_DECISIONED
@@ -26,6 +25,7 @@ from harness.waiting import wait_until
 from txplatform.contracts.messages import INBOUND
 from txplatform.database import Database
 from txplatform.demo.bus import DemoBus
+from txplatform.demo.processes import free_port
 from txplatform.doctor import run_check
 from txplatform.doctor.database_server import check_server, check_wal_files, clock_finding
 from txplatform.doctor.finding import Finding, FindingStatus, ok

@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from harness.api import running_api
-from harness.ports import free_port
 from harness.postgres import TestDatabase
 from harness.processes import run_command
+from txplatform.demo.processes import free_port
 from txplatform.listening import ANY, CannotListenError, Page, listen, serve_pages
 
 

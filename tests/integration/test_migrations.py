@@ -13,11 +13,11 @@ import pytest
 from psycopg.errors import InsufficientPrivilege
 
 from harness.api import purchase, running_api
-from harness.ports import free_port
 from harness.postgres import SERVICE_ROLE, PostgresServer, TestDatabase
 from harness.processes import Command, run_command
 from harness.waiting import wait_until
 from txplatform.database import WrongEncodingError
+from txplatform.demo.processes import free_port
 from txplatform.eventstore import migrations
 from txplatform.eventstore.migrations import (
     MigrationError,

@@ -14,9 +14,9 @@ import pytest
 from harness.api import open_account, purchase, running_api
 from harness.commands import opening
 from harness.histories import record
-from harness.ports import free_port
 from harness.processes import Command, run_command
 from harness.waiting import wait_until
+from txplatform.demo.processes import free_port
 from txplatform.domain.cause import OperatorCause
 from txplatform.rulebook.store import read_book
 

@@ -11,8 +11,8 @@ from pydantic import SecretStr
 from conftest import TOPICS, TOPICS_IN
 from harness.inbound import LIMIT_CHANGED, SUBMITTED
 from harness.kafka import delete_topics, recreate_topics, set_topic
-from harness.ports import free_port
 from harness.processes import run_command
+from txplatform.demo.processes import free_port
 from txplatform.doctor.broker import BrokerView
 from txplatform.settings import Settings
 

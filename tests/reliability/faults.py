@@ -27,7 +27,6 @@ from confluent_kafka.cimpl import NewPartitions
 
 from harness.inbound import OPENED, SUBMITTED, Sender, opened, payment
 from harness.kafka import Broker, set_topic
-from harness.ports import free_port
 from harness.postgres import PostgresServer
 from harness.processes import Command, run_command
 from harness.relay import Relay
@@ -41,6 +40,7 @@ from reliability.conditions import (
 )
 from reliability.installation import Installation, Service
 from reliability.load import ACCOUNTS, Load
+from txplatform.demo.processes import free_port
 from txplatform.publisher import TOPICS as OUTBOUND
 
 _Conditions = TypeVar("_Conditions", bound=Conditions)

@@ -11,13 +11,13 @@ import httpx
 
 from harness.inbound import execute
 from harness.kafka import Broker, empty_topics
-from harness.ports import free_port
 from harness.postgres import PostgresServer, TestDatabase
 from harness.processes import Command
 from harness.relay import Relay
 from harness.waiting import wait_until_empty
 from reliability.conditions import Conditions
 from txplatform.contracts.messages import INBOUND
+from txplatform.demo.processes import free_port
 from txplatform.publisher import TOPICS as OUTBOUND
 
 TOPICS = (*INBOUND, *(f"{topic}.dlq" for topic in INBOUND), *OUTBOUND)

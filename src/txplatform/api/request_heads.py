@@ -61,7 +61,7 @@ def parser_problem(error: httptools.HttpParserError) -> ProblemError:
     """Return the problem for bytes that the parser does not accept.
 
     Raises:
-        Exception: A callback of the parser has a defect: what it raised.
+        Exception: The error of a callback that has a defect.
     """
     if isinstance(error, httptools.HttpParserCallbackError):
         match error.__context__:

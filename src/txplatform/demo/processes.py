@@ -1,6 +1,7 @@
 """Start, check and stop the demo's child processes, each with its own log file."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -11,17 +12,26 @@ from time import time
 
 from txplatform.errors import TxPlatformError
 
+_BELOW_EPHEMERAL = range(15_000, 32_000)
+"""Ports below the ephemeral range. The system could give an ephemeral port to any connection before
+the process listens on it."""
+_CHANCE = random.SystemRandom()
+"""A separate generator, because the one that shuffles tests has the same seed in every process."""
 _STOP_S = 12
 _SHOWN_LINES = 15
 _RECENT_S = 10
 
 
 def free_port() -> int:
-    """Return a TCP port of the loopback interface that no process currently listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a TCP port of the loopback interface that is currently unused."""
+    while True:
+        port = _CHANCE.choice(_BELOW_EPHEMERAL)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue  # in use
+            return port
 
 
 def refuse_taken(ports: Mapping[str, int]) -> None:
